@@ -1,0 +1,1 @@
+"""Everything that touches the world; no family of adapters imports another."""

@@ -1,0 +1,611 @@
+"""What can go wrong, in the core's own words.
+
+Few kinds, one per thing a caller can do about it; below them, one class per
+fact. `str()` of any of them is fit for the caller's eyes: it names no path, no
+SQL, no host and no secret. Which HTTP status a kind becomes is decided in one
+table of the HTTP adapter.
+"""
+
+import attrs
+
+
+class VitrineError(Exception):
+    """Anything the service can tell whoever asked."""
+
+
+# --- kinds ---------------------------------------------------------------------------
+
+
+class Invalid(VitrineError):
+    """What was sent is wrong; sending it again changes nothing."""
+
+
+class Unauthenticated(VitrineError):
+    """Nobody vouches for the caller."""
+
+
+class Forbidden(VitrineError):
+    """The caller is known and may not do this."""
+
+
+class NotFound(VitrineError):
+    """There is no such thing, or the caller may not learn that there is."""
+
+
+class Conflict(VitrineError):
+    """The thing is in a state that does not allow this now."""
+
+
+class Gone(VitrineError):
+    """What the request was working on has ended meanwhile, or is never offered here."""
+
+
+class TooLarge(VitrineError):
+    """A limit or a quota would be passed."""
+
+
+class Unsupported(VitrineError):
+    """The media type, or the format of the bytes, is not the one that is wanted."""
+
+
+class RangeNotSatisfiable(VitrineError):
+    """The bytes asked for do not exist."""
+
+
+class Unavailable(VitrineError):
+    """A part the service depends on is away; the same request may succeed later."""
+
+
+class Broken(VitrineError):
+    """The service is at fault, by its configuration or by a defect."""
+
+
+# --- facts: a request's own mistakes -------------------------------------------------
+
+
+@attrs.define(eq=False)
+class InvalidValue(Invalid):
+    """A field holds a value that it may not hold.
+
+    Attributes:
+        field: The name of the field, as the caller wrote it.
+        reason: What is wrong with it, a phrase without a full stop.
+    """
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The value of '{self.field}' is not acceptable: {self.reason}."
+
+
+@attrs.define(eq=False)
+class InvalidRequest(Invalid):
+    """The request as a whole cannot be understood.
+
+    Attributes:
+        reason: A whole sentence for the caller.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@attrs.define(eq=False)
+class InvalidMarker(Invalid):
+    """The page is to begin behind an image that is not there."""
+
+    marker: str
+
+    def __str__(self) -> str:
+        return f"The marker '{self.marker}' names no image."
+
+
+@attrs.define(eq=False)
+class FormatsMissing(Invalid):
+    """Bytes cannot be taken before both formats are set."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return (
+            f"Image {self.image_id} needs values for disk_format and container_format "
+            "before it can hold data."
+        )
+
+
+@attrs.define(eq=False)
+class UploadCutShort(Invalid):
+    """The body ended before its declared length, or in the middle of a chunk."""
+
+    received: int
+    expected: int | None
+
+    def __str__(self) -> str:
+        whole = "more" if self.expected is None else str(self.expected)
+        return f"The data ended after {self.received} bytes; {whole} were announced."
+
+
+@attrs.define(eq=False)
+class UploadTooLong(Invalid):
+    """More bytes came than were declared."""
+
+    expected: int
+
+    def __str__(self) -> str:
+        return f"More than the announced {self.expected} bytes were sent."
+
+
+@attrs.define(eq=False)
+class DigestMismatch(Invalid):
+    """The bytes do not hash to the digest that was promised for them."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"The data sent for image {self.image_id} does not match its recorded digest."
+
+
+@attrs.define(eq=False)
+class UnknownStore(Invalid):
+    """No store of this name is enabled."""
+
+    store_id: str
+
+    def __str__(self) -> str:
+        return f"There is no store named '{self.store_id}'."
+
+
+@attrs.define(eq=False)
+class RangesUnsupported(Invalid):
+    """The place that keeps the bytes cannot hand out a part of them."""
+
+    def __str__(self) -> str:
+        return "The store of this image cannot serve a part of it."
+
+
+# --- facts: permission ---------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class NotPermitted(Forbidden):
+    """The operator's policy denies an action to this caller.
+
+    Attributes:
+        action: The name of the policy rule, such as ``modify_image``.
+    """
+
+    action: str
+
+    def __str__(self) -> str:
+        return f"You are not permitted to perform {self.action}."
+
+
+@attrs.define(eq=False)
+class ReadOnlyCaller(Forbidden):
+    """An anonymous caller may look, and change nothing."""
+
+    def __str__(self) -> str:
+        return "Changing anything needs an authenticated caller."
+
+
+@attrs.define(eq=False)
+class ReservedName(Forbidden):
+    """The name belongs to the service; callers cannot set or remove it."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"The attribute '{self.name}' is reserved."
+
+
+@attrs.define(eq=False)
+class ReadOnlyAttribute(Forbidden):
+    """The attribute is shown and never set by callers."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"The attribute '{self.name}' is read-only."
+
+
+@attrs.define(eq=False)
+class BaseAttributeKept(Forbidden):
+    """A base attribute can be changed and not removed."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"The attribute '{self.name}' may not be removed."
+
+
+@attrs.define(eq=False)
+class ForeignOwner(Forbidden):
+    """Only an administrator can give an image to another project."""
+
+    def __str__(self) -> str:
+        return "You are not permitted to set the owner of an image to another project."
+
+
+@attrs.define(eq=False)
+class FormatFixed(Forbidden):
+    """The formats describe bytes that are there already."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"The attribute '{self.name}' can be changed only before the data is there."
+
+
+@attrs.define(eq=False)
+class PropertyProtected(Forbidden):
+    """A property protection denies an operation on one property."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"The property '{self.name}' is protected."
+
+
+@attrs.define(eq=False)
+class ImageProtected(Forbidden):
+    """The image is marked as protected and cannot be deleted by anybody."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} is protected and cannot be deleted."
+
+
+@attrs.define(eq=False)
+class ImageDeactivated(Forbidden):
+    """The bytes of a deactivated image are for administrators only."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} is deactivated; its data cannot be read."
+
+
+@attrs.define(eq=False)
+class ActionNotAllowed(Forbidden):
+    """The image is in a state from which this action leads nowhere."""
+
+    image_id: str
+    action: str
+    status: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} is {self.status}; it cannot be {self.action}."
+
+
+@attrs.define(eq=False)
+class NotShared(Forbidden):
+    """Only an image whose visibility is shared has members."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"Only shared images have members, and image {self.image_id} is not shared."
+
+
+@attrs.define(eq=False)
+class HiddenMarker(Forbidden):
+    """The page is to begin behind an image that the caller may not see."""
+
+    marker: str
+
+    def __str__(self) -> str:
+        return f"You may not use image {self.marker} as a marker."
+
+
+# --- facts: nothing there ------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class ImageNotFound(NotFound):
+    """No image has this id, or the caller may not learn that one does."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"No image {self.image_id} was found."
+
+
+@attrs.define(eq=False)
+class MemberNotFound(NotFound):
+    """The image is not shared with this project, as far as the caller may know."""
+
+    image_id: str
+    member_id: str
+
+    def __str__(self) -> str:
+        return f"{self.member_id} is not a member of image {self.image_id}."
+
+
+@attrs.define(eq=False)
+class TagNotFound(NotFound):
+    """The image does not carry this tag."""
+
+    image_id: str
+    tag: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} has no tag '{self.tag}'."
+
+
+@attrs.define(eq=False)
+class BlobNotFound(NotFound):
+    """The store holds nothing at this location."""
+
+    def __str__(self) -> str:
+        return "The image's data was not found in its store."
+
+
+# --- facts: not now ------------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class ImageExists(Conflict):
+    """This id was issued before, perhaps to an image that is deleted by now."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"An image with the id {self.image_id} exists, or existed."
+
+
+@attrs.define(eq=False)
+class NotAllowedNow(Conflict):
+    """The image's status does not lead where the operation wants to go."""
+
+    image_id: str
+    status: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return (
+            f"Image {self.image_id} is {self.status}; a change to {self.wanted} is not allowed."
+        )
+
+
+@attrs.define(eq=False)
+class BeingDeleted(Conflict):
+    """Somebody is deleting the image at this moment."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} is being deleted."
+
+
+@attrs.define(eq=False)
+class MemberExists(Conflict):
+    """The image is shared with this project already."""
+
+    image_id: str
+    member_id: str
+
+    def __str__(self) -> str:
+        return f"{self.member_id} is already a member of image {self.image_id}."
+
+
+@attrs.define(eq=False)
+class PropertyMissing(Conflict):
+    """A property that is to be replaced or removed is not there."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"The property '{self.name}' does not exist."
+
+
+@attrs.define(eq=False)
+class PropertyPresent(Conflict):
+    """A property that is to be added is there already."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"The property '{self.name}' already exists."
+
+
+@attrs.define(eq=False)
+class BlobInUse(Conflict):
+    """The store refuses to delete bytes that something else depends on."""
+
+    def __str__(self) -> str:
+        return "The image's data is in use and cannot be deleted now."
+
+
+@attrs.define(eq=False)
+class BlobExists(Conflict):
+    """Something is stored under this key; it stays as it was."""
+
+    def __str__(self) -> str:
+        return "The store already holds data under this key."
+
+
+@attrs.define(eq=False)
+class Stale(Conflict):
+    """Somebody else changed the image between reading and writing it.
+
+    A use case that meets this runs again from its first read, a bounded number
+    of times; callers see it only when that bound is reached.
+    """
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} is being changed by many at once; please try again."
+
+
+@attrs.define(eq=False)
+class LeaseLost(Conflict):
+    """The work went on past its lease, and somebody else may have taken over."""
+
+    def __str__(self) -> str:
+        return "The operation took too long to report progress and was given up."
+
+
+# --- facts: gone, too large, unsupported, unavailable --------------------------------
+
+
+@attrs.define(eq=False)
+class DeletedMeanwhile(Gone):
+    """The image was deleted while its data was on the way."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} was deleted while its data was being received."
+
+
+@attrs.define(eq=False)
+class StoreReadOnly(Gone):
+    """The store serves data and takes none."""
+
+    store_id: str
+
+    def __str__(self) -> str:
+        return f"The store '{self.store_id}' takes no data."
+
+
+@attrs.define(eq=False)
+class LimitExceeded(TooLarge):
+    """A countable limit would be passed.
+
+    Attributes:
+        what: What is counted, in the plural, such as ``tags``.
+        limit: The greatest allowed count.
+        attempted: The count that was wanted.
+    """
+
+    what: str
+    limit: int
+    attempted: int
+
+    def __str__(self) -> str:
+        return f"The limit of {self.limit} {self.what} would be passed with {self.attempted}."
+
+
+@attrs.define(eq=False)
+class QuotaExceeded(TooLarge):
+    """A project's quota does not have room for this.
+
+    Attributes:
+        resource: The name of the quota, such as ``image_count_total``.
+        limit: What the project may have, in the unit of the quota.
+    """
+
+    resource: str
+    limit: int
+
+    def __str__(self) -> str:
+        return f"The quota {self.resource} (limit {self.limit}) has no room for this."
+
+
+@attrs.define(eq=False)
+class ImageTooLarge(TooLarge):
+    """The data is larger than any image may be here; *limit* is in bytes."""
+
+    limit: int
+
+    def __str__(self) -> str:
+        return f"The data is larger than the limit of {self.limit} bytes for one image."
+
+
+@attrs.define(eq=False)
+class StoreFull(TooLarge):
+    """The store has no room left for the data."""
+
+    def __str__(self) -> str:
+        return "The store has no room for this data."
+
+
+@attrs.define(eq=False)
+class UnsupportedMedia(Unsupported):
+    """The request's media type is none that the operation takes."""
+
+    accepted: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"The content type must be {' or '.join(self.accepted)}."
+
+
+@attrs.define(eq=False)
+class FormatMismatch(Unsupported):
+    """The bytes are not what the image's disk_format says they are.
+
+    Attributes:
+        claimed: The disk_format of the image.
+        found: The names of the formats that were recognised, sorted.
+    """
+
+    claimed: str
+    found: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"The data is {' and '.join(self.found)}, and the image says {self.claimed}."
+
+
+@attrs.define(eq=False)
+class FormatUnsafe(Unsupported):
+    """The bytes use a feature of their format that could harm who opens them.
+
+    Attributes:
+        format: The recognised format.
+        checks: The names of the checks that failed, sorted.
+    """
+
+    format: str
+    checks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"The {self.format} data failed these safety checks: {', '.join(self.checks)}."
+
+
+@attrs.define(eq=False)
+class UnsatisfiableRange(RangeNotSatisfiable):
+    """The range names no byte of the image; *size* is in bytes, None when unknown."""
+
+    size: int | None
+
+    def __str__(self) -> str:
+        return "The requested range has no bytes in this image."
+
+
+@attrs.define(eq=False)
+class StoreUnavailable(Unavailable):
+    """The store does not answer, or does not accept data."""
+
+    def __str__(self) -> str:
+        return "The store of this image is not available."
+
+
+@attrs.define(eq=False)
+class PersistenceUnavailable(Unavailable):
+    """The catalogue's database does not answer."""
+
+    def __str__(self) -> str:
+        return "The image catalogue is not available."
+
+
+@attrs.define(eq=False)
+class IdentityUnavailable(Unavailable):
+    """The identity service does not answer, so nobody can be recognised."""
+
+    def __str__(self) -> str:
+        return "The identity service is not available."
+
+
+@attrs.define(eq=False)
+class Misconfigured(Broken):
+    """A setting makes this impossible; *reason* is for the operator's eyes."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason

@@ -1,0 +1,1 @@
+"""What is true of images: the aggregate, its states, who may reach it, how it is asked for."""
