@@ -366,9 +366,7 @@ class NotAllowedNow(Conflict):
     wanted: str
 
     def __str__(self) -> str:
-        return (
-            f"Image {self.image_id} is {self.status}; a change to {self.wanted} is not allowed."
-        )
+        return f"Image {self.image_id} is {self.status}; a change to {self.wanted} is not allowed."
 
 
 @attrs.define(eq=False)
@@ -599,6 +597,14 @@ class IdentityUnavailable(Unavailable):
 
     def __str__(self) -> str:
         return "The identity service is not available."
+
+
+@attrs.define(eq=False)
+class NotifierUnavailable(Unavailable):
+    """The message bus does not take events at the moment."""
+
+    def __str__(self) -> str:
+        return "The message bus is not available."
 
 
 @attrs.define(eq=False)

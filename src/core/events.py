@@ -1,0 +1,105 @@
+"""What happened, as others are told: names, and what is said of each thing."""
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from vitrine.core.images.image import Image, Visibility
+from vitrine.core.images.members import Member
+from vitrine.core.images.properties import is_internal
+
+
+class EventType(enum.StrEnum):
+    """The events of images and members, by their names on the message bus."""
+
+    IMAGE_CREATE = "image.create"
+    IMAGE_UPDATE = "image.update"
+    IMAGE_DELETE = "image.delete"
+    IMAGE_PREPARE = "image.prepare"
+    IMAGE_UPLOAD = "image.upload"
+    IMAGE_ACTIVATE = "image.activate"
+    IMAGE_SEND = "image.send"
+    MEMBER_CREATE = "image.member.create"
+    MEMBER_UPDATE = "image.member.update"
+    MEMBER_DELETE = "image.member.delete"
+
+
+class Priority(enum.StrEnum):
+    """How much an event matters."""
+
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """Something that happened to one thing.
+
+    Attributes:
+        id: A UUID; the same event delivered twice has the same id.
+        type: Its name.
+        aggregate_id: The image it happened to. Events of one image are told in
+            the order of (*version*, *position*).
+        version: The image's version after the change.
+        position: Counts the events of one change, from 0.
+        occurred_at: UTC.
+        payload: JSON-ready; says nothing of locations.
+    """
+
+    id: str
+    type: EventType
+    aggregate_id: str
+    version: int
+    position: int = 0
+    occurred_at: datetime
+    payload: Mapping[str, object]
+    priority: Priority = Priority.INFO
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """Return a moment as the API writes it: UTC, whole seconds, ``Z``."""
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def image_payload(image: Image) -> dict[str, object]:
+    """Return what an event says of an image."""
+    return {
+        "id": image.id,
+        "name": image.name,
+        "status": image.status.value,
+        "created_at": time_text(image.created_at),
+        "updated_at": time_text(image.updated_at),
+        "min_disk": image.min_disk,
+        "min_ram": image.min_ram,
+        "protected": image.protected,
+        "checksum": image.checksum,
+        "owner": image.owner,
+        "disk_format": image.disk_format,
+        "container_format": image.container_format,
+        "size": image.size,
+        "virtual_size": image.virtual_size,
+        "is_public": image.visibility is Visibility.PUBLIC,
+        "visibility": image.visibility.value,
+        "properties": {
+            name: value for name, value in image.properties.items() if not is_internal(name)
+        },
+        "tags": sorted(image.tags),
+        "deleted": image.deleted_at is not None,
+        "deleted_at": time_text(image.deleted_at),
+    }
+
+
+def member_payload(member: Member, *, deleted_at: datetime | None = None) -> dict[str, object]:
+    """Return what an event says of a member."""
+    return {
+        "image_id": member.image_id,
+        "member_id": member.member_id,
+        "status": member.status.value,
+        "created_at": time_text(member.created_at),
+        "updated_at": time_text(member.updated_at),
+        "deleted": deleted_at is not None,
+        "deleted_at": time_text(deleted_at),
+    }

@@ -1,0 +1,52 @@
+"""Sessions: work on an image's bytes that may be cut short at any moment.
+
+A session is recorded before the first byte moves, so that whoever finds it
+without a live lease knows what to clean up.
+"""
+
+import enum
+from datetime import datetime
+
+import attrs
+
+
+class SessionKind(enum.StrEnum):
+    """What a session does to the image's bytes."""
+
+    UPLOAD = "upload"
+    DELETION = "deletion"
+
+
+@attrs.frozen(kw_only=True)
+class Session:
+    """One piece of work, named by its id; its lease has the same name.
+
+    Attributes:
+        id: A UUID.
+        kind: What is done.
+        image_id: To whose bytes.
+        started_at: UTC.
+        store_id: The store that is written to; None for a deletion, which has to
+            do with every store that keeps a copy.
+        key: The name the bytes are kept under; None for a deletion.
+        handle: What the store calls the unfinished object, where it gives it a
+            name of its own (a multipart upload, a volume); else None.
+    """
+
+    id: str
+    kind: SessionKind
+    image_id: str
+    started_at: datetime
+    store_id: str | None = None
+    key: str | None = None
+    handle: str | None = None
+
+
+def blob_key(image_id: str, attempt: int) -> str:
+    """Return the name for the bytes of one attempt to write an image, counted from 1.
+
+    Every attempt has its own, so a writer that lost its lease can never touch
+    the bytes of its successor. The first one is the image's id alone, as every
+    tool that looks into such stores expects.
+    """
+    return image_id if attempt <= 1 else f"{image_id}.{attempt}"
