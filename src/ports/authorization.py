@@ -38,3 +38,12 @@ class Authorizer(Protocol):
     def knows(self, rule: str) -> bool:
         """Return whether there is a rule of this name."""
         ...
+
+    @property
+    def legacy(self) -> bool:
+        """Whether rules still grant what earlier releases granted.
+
+        Such rules say less about roles, and the use cases check ownership where
+        they did not.
+        """
+        ...

@@ -1,0 +1,335 @@
+"""Images as records: create, show, list, change, delete, tags, actions."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from vitrine.core import errors, policy
+from vitrine.core.context import Context
+from vitrine.core.events import EventType
+from vitrine.core.images.access import ImageRecord, may_see
+from vitrine.core.images.changes import (
+    Change,
+    PatchRules,
+    apply_changes,
+    check_visibility,
+)
+from vitrine.core.images.creation import NewImage
+from vitrine.core.images.image import Image
+from vitrine.core.images.query import Filter, ImageQuery, Scope, SortKey, total_order
+from vitrine.core.protection import Operation
+from vitrine.core.quota import Quotas, Resource, within
+from vitrine.ports.clock import Clock, Ids
+from vitrine.ports.limits import Limits
+from vitrine.ports.persistence import Persistence
+from vitrine.usecases.gate import Gate
+from vitrine.usecases.removal import Removal
+from vitrine.usecases.units import Unit, Units
+
+_COUNTED: Final = (Resource.COUNT_TOTAL,)
+
+
+@attrs.frozen(kw_only=True)
+class ListRequest:
+    """Which images a caller wants listed.
+
+    Attributes:
+        scope: Whose; the caller's project and rights are filled in.
+        filters: All must match.
+        sort: What the caller named; ties are broken beyond it.
+        limit: The most images it wants, from 0.
+        marker: The id of the last image of the page before, None for the first.
+    """
+
+    scope: Scope
+    filters: tuple[Filter, ...] = ()
+    sort: tuple[SortKey, ...] = ()
+    limit: int = 25
+    marker: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Page:
+    """One page of a list.
+
+    Attributes:
+        images: What the caller may see, in order.
+        next_marker: Where the next page begins, None if this is the last one.
+    """
+
+    images: tuple[Image, ...]
+    next_marker: str | None = None
+
+
+class Images:
+    """What callers do with images, their bytes apart."""
+
+    def __init__(  # noqa: PLR0913 - what is passed in is what a catalogue needs
+        self,
+        *,
+        persistence: Persistence,
+        units: Units,
+        gate: Gate,
+        removal: Removal,
+        limits: Limits,
+        quotas: Quotas,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        """Take the parts."""
+        self._persistence = persistence
+        self._units = units
+        self._gate = gate
+        self._removal = removal
+        self._limits = limits
+        self._quotas = quotas
+        self._clock = clock
+        self._ids = ids
+
+    # --- create ----------------------------------------------------------------------
+
+    def create(self, context: Context, new: NewImage) -> Image:
+        """Begin an image and return it as the caller may see it.
+
+        Raises:
+            ReadOnlyCaller, NotPermitted, ForeignOwner, PropertyProtected,
+                ReadOnlyAttribute, ReservedName: The caller may not do this.
+            QuotaExceeded, LimitExceeded: There would be too much of something.
+            InvalidValue: A value is not acceptable.
+            ImageExists: The id was issued before.
+        """
+        self._gate.check_may_change(context)
+        new.check_names()
+        owner = new.owner_for(context)
+        target = {
+            "owner": owner,
+            "project_id": owner,
+            "tenant": owner,
+            "visibility": new.visibility.value,
+        }
+        self._gate.require_in_general(context, policy.ADD_IMAGE, target)
+        check_visibility(
+            new.visibility,
+            lambda action: self._gate.require_in_general(context, action, target),
+        )
+        limits = self._count_limits(owner)
+        new.check_tags(self._quotas)
+        patch = self._rules(context, None, owner)
+        for name in new.properties:
+            patch.check(Operation.CREATE, name)
+        image = new.image(new.id or self._ids.new(), context, self._quotas, self._clock.now())
+
+        def story(unit: Unit) -> Image:
+            created = unit.create(image, limits=limits)
+            unit.tell_image(EventType.IMAGE_CREATE, created)
+            return created
+
+        return self._gate.shown(context, self._units.run(story))
+
+    def _count_limits(self, owner: str | None) -> Mapping[Resource, int | None]:
+        """Return the limits on counts, having refused what is full already."""
+        project = owner or ""
+        limits = {resource: self._limits.of(project, resource) for resource in _COUNTED}
+        if any(limit is not None for limit in limits.values()):
+            usage = self._persistence.ledger.usage(project)
+            for resource, limit in limits.items():
+                has = usage[resource]
+                if limit is not None and has.used + has.reserved >= limit:
+                    raise errors.QuotaExceeded(resource.value, limit)
+        return limits
+
+    # --- read ------------------------------------------------------------------------
+
+    def show(self, context: Context, image_id: str) -> Image:
+        """Return one image as the caller may see it.
+
+        Raises:
+            ImageNotFound: The caller may not see it, or there is none.
+        """
+        record = self._gate.find(context, image_id)
+        self._gate.require(context, record, policy.GET_IMAGE)
+        return self._gate.shown(context, record.image)
+
+    def list(self, context: Context, request: ListRequest) -> Page:
+        """Return one page of the images the caller may see.
+
+        Raises:
+            NotPermitted: The caller may list nothing.
+            InvalidMarker: The marker names no image.
+            HiddenMarker: It names one that the caller may not see.
+        """
+        self._gate.require_in_general(
+            context,
+            policy.GET_IMAGES,
+            {
+                "project_id": context.project_id,
+                "owner": context.project_id,
+                "tenant": context.project_id,
+            },
+        )
+        query = ImageQuery(
+            scope=attrs.evolve(
+                request.scope, project=context.project_id, everything=context.is_admin
+            ),
+            filters=request.filters,
+            sort=total_order(request.sort),
+            limit=max(request.limit, 1),
+        )
+        if request.marker is not None:
+            marker = self._marker(context, request.marker)
+            query = attrs.evolve(query, after=query.position(marker))
+        if request.limit == 0:
+            return Page(images=())
+        found = self._persistence.images.page(query)
+        allowed = self._gate.filter(context)
+        images = tuple(record.image for record in found if allowed(record))
+        return Page(
+            images=tuple(self._gate.shown(context, image) for image in images),
+            next_marker=images[-1].id if images and len(found) == request.limit else None,
+        )
+
+    def _marker(self, context: Context, image_id: str) -> Image:
+        record = self._persistence.images.get(image_id, member=context.project_id)
+        if record is None or record.image.deleted_at is not None:
+            raise errors.InvalidMarker(image_id)
+        if not may_see(record, context):
+            raise errors.HiddenMarker(image_id)
+        return record.image
+
+    # --- change ----------------------------------------------------------------------
+
+    def change(self, context: Context, image_id: str, changes: tuple[Change, ...]) -> Image:
+        """Make all *changes* of an image, or none; return it as the caller may see it.
+
+        Raises:
+            ImageNotFound: The caller may not see it, or there is none.
+            Forbidden, Conflict, Invalid, LimitExceeded: See `apply_changes`.
+        """
+        self._gate.check_may_change(context)
+
+        def story(unit: Unit) -> Image:
+            record = self._gate.find(context, image_id)
+            self._gate.change(context, record, policy.MODIFY_IMAGE)
+            image = record.image
+            patch = self._rules(context, record, image.owner)
+            changed = apply_changes(image, changes, patch, self._clock.now())
+            if changed is image:
+                return image
+            return self._save(unit, image, changed)
+
+        return self._gate.shown(context, self._units.run(story))
+
+    def _rules(self, context: Context, record: ImageRecord | None, owner: str | None) -> PatchRules:
+        if record is None:
+            target = {"owner": owner, "project_id": owner, "tenant": owner}
+            return PatchRules(
+                context=context,
+                protections=self._gate.protections,
+                holds=self._gate.holds(context, target),
+                permit=lambda action: self._gate.require_in_general(context, action, target),
+                quotas=self._quotas,
+            )
+        return PatchRules(
+            context=context,
+            protections=self._gate.protections,
+            holds=self._gate.holds_for(context, record.image),
+            permit=lambda action: self._gate.require(context, record, action),
+            quotas=self._quotas,
+        )
+
+    def tag(self, context: Context, image_id: str, tag: str) -> None:
+        """Put a tag on an image; nothing happens if it has it.
+
+        Raises:
+            ImageNotFound, NotPermitted: As for `change`.
+            InvalidValue: No image can carry this tag.
+            LimitExceeded: It has as many tags as it may.
+        """
+        self._gate.check_may_change(context)
+
+        def story(unit: Unit) -> None:
+            image = self._changeable(context, image_id)
+            tagged = image.tagged(tag, self._clock.now())
+            within("tags", self._quotas.tags, len(tagged.tags))
+            if tagged is not image:
+                self._save(unit, image, tagged)
+
+        self._units.run(story)
+
+    def untag(self, context: Context, image_id: str, tag: str) -> None:
+        """Take a tag off an image.
+
+        Raises:
+            ImageNotFound, NotPermitted: As for `change`.
+            TagNotFound: It does not have it.
+        """
+        self._gate.check_may_change(context)
+
+        def story(unit: Unit) -> None:
+            image = self._changeable(context, image_id)
+            self._save(unit, image, image.untagged(tag, self._clock.now()))
+
+        self._units.run(story)
+
+    def _changeable(self, context: Context, image_id: str) -> Image:
+        record = self._gate.find(context, image_id)
+        self._gate.change(context, record, policy.MODIFY_IMAGE)
+        return record.image
+
+    def deactivate(self, context: Context, image_id: str) -> None:
+        """Withhold an image's data from all but administrators.
+
+        Raises:
+            ImageNotFound, NotPermitted: As for `change`.
+            ActionNotAllowed: It has no data to withhold.
+        """
+        self._act(context, image_id, policy.DEACTIVATE)
+
+    def reactivate(self, context: Context, image_id: str) -> None:
+        """Give an image's data out again.
+
+        Raises:
+            ImageNotFound, NotPermitted: As for `change`.
+            ActionNotAllowed: It has no data to give out.
+        """
+        self._act(context, image_id, policy.REACTIVATE)
+
+    def _act(self, context: Context, image_id: str, rule: str) -> None:
+        self._gate.check_may_change(context)
+
+        def story(unit: Unit) -> None:
+            record = self._gate.find(context, image_id)
+            self._gate.change(context, record, rule)
+            image, now = record.image, self._clock.now()
+            withhold = rule == policy.DEACTIVATE
+            changed = image.deactivated(now) if withhold else image.reactivated(now)
+            if changed is not image:
+                self._save(unit, image, changed)
+
+        self._units.run(story)
+
+    @staticmethod
+    def _save(unit: Unit, before: Image, after: Image) -> Image:
+        saved = unit.save(before, after)
+        unit.tell_image(EventType.IMAGE_UPDATE, saved)
+        return saved
+
+    # --- delete ----------------------------------------------------------------------
+
+    def delete(self, context: Context, image_id: str) -> None:
+        """Delete an image and its bytes; its id is never used again.
+
+        Raises:
+            ImageNotFound, NotPermitted: As for `change`.
+            ImageProtected: It is protected.
+            BeingDeleted: Somebody else is at it.
+            BlobInUse, NotPermitted, StoreUnavailable: A store refused; the image is
+                there as before, but for the copies that were deleted already.
+        """
+        self._gate.check_may_change(context)
+
+        def may(record: ImageRecord) -> None:
+            self._gate.change(context, record, policy.DELETE_IMAGE)
+
+        self._removal.run(lambda: self._gate.find(context, image_id), may, context)

@@ -1,0 +1,488 @@
+"""The bytes of images: in and out."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import attrs
+
+from vitrine.core import errors, policy, quota
+from vitrine.core.context import Context
+from vitrine.core.digests import Digests, Fingerprint
+from vitrine.core.events import EventType, Priority
+from vitrine.core.images import ranges
+from vitrine.core.images.formats import FormatRules, judge, needs_inspection
+from vitrine.core.images.image import Image, Location
+from vitrine.core.images.status import Status
+from vitrine.core.quota import Resource
+from vitrine.core.sessions import Session, SessionKind, blob_key
+from vitrine.ports.clock import Clock, Ids
+from vitrine.ports.inspection import InspectionStream, Inspector
+from vitrine.ports.limits import Limits
+from vitrine.ports.notifications import Notifier
+from vitrine.ports.persistence import (
+    CloseSession,
+    HoldLease,
+    OpenSession,
+    Persistence,
+    ReleaseReservations,
+    Reserve,
+    SetHandle,
+)
+from vitrine.ports.stores import (
+    Ability,
+    BlobReader,
+    BlobTarget,
+    BlobWriter,
+    Store,
+    StoredBlob,
+    StoreIdentity,
+    Stores,
+)
+from vitrine.ports.work import Heartbeat, Hold, Pump, Sink
+from vitrine.usecases.gate import Gate
+from vitrine.usecases.sending import Sending, tell_sent
+from vitrine.usecases.units import Unit, Units
+
+_log: Final = logging.getLogger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class DataRules:
+    """What the operator decided about image data.
+
+    Attributes:
+        algorithm: The hash beside md5.
+        formats: How strict inspection is.
+        largest: Bytes of the largest image there may be.
+    """
+
+    algorithm: str = "sha512"
+    formats: FormatRules = attrs.field(factory=FormatRules)
+    largest: int = 1_099_511_627_776
+
+
+@attrs.frozen(kw_only=True)
+class Download:
+    """Bytes on their way to a caller, who closes the reader.
+
+    Attributes:
+        image: The image they belong to.
+        reader: Gives them.
+        part: Which part of the image they are, None for all of it.
+    """
+
+    image: Image
+    reader: BlobReader
+    part: ranges.Part | None = None
+
+
+@attrs.define(kw_only=True)
+class _Upload:
+    """One upload that has begun: all that its end needs to know."""
+
+    image: Image
+    session: Session
+    target: BlobTarget
+    store: Store
+    limit: int | None
+    reserved: int
+    identity: StoreIdentity
+    handle: str | None = None
+
+
+class ImageData:
+    """What callers do with the bytes of images."""
+
+    def __init__(  # noqa: PLR0913 - a transfer touches all of these
+        self,
+        *,
+        persistence: Persistence,
+        units: Units,
+        gate: Gate,
+        stores: Stores,
+        inspector: Inspector,
+        limits: Limits,
+        notifier: Notifier,
+        pump: Pump,
+        heartbeat: Heartbeat,
+        clock: Clock,
+        ids: Ids,
+        rules: DataRules,
+    ) -> None:
+        """Take the parts."""
+        self._persistence = persistence
+        self._units = units
+        self._gate = gate
+        self._stores = stores
+        self._inspector = inspector
+        self._limits = limits
+        self._notifier = notifier
+        self._pump = pump
+        self._heartbeat = heartbeat
+        self._clock = clock
+        self._ids = ids
+        self._rules = rules
+
+    # --- upload ----------------------------------------------------------------------
+
+    def upload(
+        self,
+        context: Context,
+        image_id: str,
+        source: Iterator[bytes],
+        *,
+        size: int | None = None,
+        store_id: str | None = None,
+    ) -> None:
+        """Store the bytes of a queued image and make it active.
+
+        The image is ``saving`` meanwhile. If anything goes wrong it is queued
+        again, as it was, and nothing of the bytes is left.
+
+        Args:
+            context: Who sends them.
+            image_id: The image.
+            source: The bytes, in pieces; read once and not to the end if refused.
+            size: How many bytes were announced, None if that was not said.
+            store_id: Where to; None for the default store.
+
+        Raises:
+            UnknownStore, StoreReadOnly: The store cannot take them.
+            ImageNotFound, NotPermitted: The caller may not do this.
+            NotAllowedNow: The image is not queued.
+            FormatsMissing: A format is not set.
+            ImageTooLarge, QuotaExceeded, StoreFull: They are too many.
+            UploadCutShort, UploadTooLong: They are not as many as announced.
+            FormatMismatch, FormatUnsafe: They are not what the image says.
+            DigestMismatch: They do not hash to what the image already says.
+            DeletedMeanwhile: The image was deleted while they came.
+            LeaseLost: The service took too long, and somebody else took over.
+        """
+        self._gate.check_may_change(context)
+        self._check_size(size)
+        store = self._stores.get(store_id or self._stores.default_id)
+        if Ability.WRITE not in store.abilities:
+            raise errors.StoreReadOnly(store.id)
+        upload = self._units.run(lambda unit: self._begin(unit, context, image_id, store, size))
+        with self._heartbeat.keep(upload.session.id) as hold:
+            try:
+                self._receive(upload, source, hold)
+            except BaseException as failure:
+                self._give_up(upload, failure)
+                raise
+
+    def _check_size(self, size: int | None) -> None:
+        if size is not None and size > self._rules.largest:
+            raise errors.ImageTooLarge(self._rules.largest)
+
+    def _begin(
+        self, unit: Unit, context: Context, image_id: str, store: Store, size: int | None
+    ) -> _Upload:
+        record = self._gate.find(context, image_id)
+        self._gate.change(context, record, policy.UPLOAD_IMAGE)
+        before = record.image
+        image = before.saving(self._clock.now())
+        owner = image.owner or ""
+        session = Session(
+            id=self._ids.new(),
+            kind=SessionKind.UPLOAD,
+            image_id=image.id,
+            started_at=self._clock.now(),
+            store_id=store.id,
+            key=blob_key(image.id, image.attempts),
+        )
+        unit.do(OpenSession(session, self._heartbeat.holder, self._heartbeat.ttl))
+        limit = self._limits.of(owner, Resource.SIZE_TOTAL)
+        reserved = size or 0
+        if limit is not None:
+            # Nothing is reserved for an unknown size, which asks whether anything is left.
+            first = Reserve(session.id, owner, Resource.SIZE_TOTAL, reserved or 1, limit)
+            unit.do(first)
+            reserved = first.amount
+        image = unit.save(before, image, limits=self._upload_limits(owner))
+        unit.tell_image(EventType.IMAGE_UPDATE, image)
+        unit.tell_image(EventType.IMAGE_PREPARE, image, self._destination(store))
+        return _Upload(
+            image=image,
+            session=session,
+            target=BlobTarget(session_id=session.id, key=session.key or image.id, size=size),
+            store=store,
+            limit=limit,
+            reserved=reserved,
+            identity=StoreIdentity(caller=context),
+        )
+
+    def _upload_limits(self, owner: str) -> dict[Resource, int | None]:
+        resource = Resource.COUNT_UPLOADING
+        return {resource: self._limits.of(owner, resource)}
+
+    def _destination(self, store: Store) -> dict[str, object]:
+        targets: dict[str, object] = {
+            "os_glance_importing_to_stores": [],
+            "os_glance_failed_import": [],
+        }
+        return {**targets, "backend": store.id} if self._stores.multiple else targets
+
+    def _receive(self, upload: _Upload, source: Iterator[bytes], hold: Hold) -> None:
+        writer = upload.store.begin(upload.target, upload.identity)
+        try:
+            upload.handle = writer.handle
+            if upload.handle is not None:
+                command = SetHandle(upload.session.id, upload.handle)
+                self._units.run(lambda unit: unit.do(command))
+            blob, fingerprint, virtual_size = self._write(upload, writer, source, hold)
+        except BaseException:
+            _abort(writer, upload.image)
+            raise
+        self._units.run(lambda unit: self._activate(unit, upload, blob, fingerprint, virtual_size))
+
+    def _write(
+        self, upload: _Upload, writer: BlobWriter, source: Iterator[bytes], hold: Hold
+    ) -> tuple[StoredBlob, Fingerprint, int | None]:
+        digests = Digests(self._rules.algorithm)
+        inspection: InspectionStream | None = None
+        sinks: list[Sink] = [writer.write, *(hasher.update for hasher in digests.hashers)]
+        if needs_inspection(upload.image.container_format):
+            inspection = self._inspector.begin()
+            sinks.append(inspection.feed)
+        meter = _Meter(source, upload, self._rules.largest, self._reserve, hold)
+        self._pump.run(iter(meter), sinks)
+        meter.check_complete()
+        virtual_size = None
+        if inspection is not None:
+            virtual_size = self._judge(upload.image, inspection)
+        if hold.lost:
+            raise errors.LeaseLost
+        return writer.commit(), digests.finish(), virtual_size
+
+    def _judge(self, image: Image, inspection: InspectionStream) -> int | None:
+        verdict = judge(inspection.finish(), image.disk_format or "", self._rules.formats)
+        if verdict.mismatch is not None:
+            _log.warning("Image %s was accepted although: %s", image.id, verdict.mismatch)
+        return verdict.virtual_size
+
+    def _reserve(self, upload: _Upload, amount: int) -> None:
+        owner = upload.image.owner or ""
+        more = Reserve(upload.session.id, owner, Resource.SIZE_TOTAL, amount, upload.limit)
+        self._units.run(lambda unit: unit.do(more))
+
+    def _activate(
+        self,
+        unit: Unit,
+        upload: _Upload,
+        blob: StoredBlob,
+        fingerprint: Fingerprint,
+        virtual_size: int | None,
+    ) -> None:
+        before = self._current(upload)
+        metadata = dict(blob.metadata)
+        if self._stores.multiple:
+            metadata["store"] = upload.store.id
+        image = before.active(
+            self._clock.now(),
+            size=blob.size,
+            virtual_size=virtual_size,
+            checksum=fingerprint.checksum,
+            digest=fingerprint.digest,
+            locations=(Location(url=blob.url, metadata=metadata),),
+        )
+        unit.do(HoldLease(upload.session.id, self._heartbeat.holder))
+        unit.do(ReleaseReservations(upload.session.id))
+        image = unit.save(before, image)
+        unit.do(CloseSession(upload.session.id))
+        unit.tell_image(EventType.IMAGE_UPLOAD, image, self._destination(upload.store))
+        unit.tell_image(EventType.IMAGE_ACTIVATE, image)
+        unit.tell_image(EventType.IMAGE_UPDATE, image)
+
+    def _current(self, upload: _Upload) -> Image:
+        """Return the image as it is now, if it still waits for this upload."""
+        record = self._persistence.images.get(upload.image.id)
+        if record is None or record.image.status is Status.DELETED:
+            raise errors.DeletedMeanwhile(upload.image.id)
+        image = record.image
+        if image.deletion is not None:
+            raise errors.DeletedMeanwhile(upload.image.id)
+        if image.status is not Status.SAVING or image.attempts != upload.image.attempts:
+            raise errors.LeaseLost
+        return image
+
+    def _give_up(self, upload: _Upload, failure: BaseException) -> None:
+        """Remove the bytes and put the image back into the queue.
+
+        Never raises: what this cannot do, housekeeping does when the lease is over.
+        """
+
+        def story(unit: Unit) -> None:
+            unit.do(HoldLease(upload.session.id, self._heartbeat.holder))
+            end_upload(unit, self._persistence, upload.session, self._clock)
+            reason = str(failure) if isinstance(failure, errors.VitrineError) else "It failed."
+            unit.tell(EventType.IMAGE_UPLOAD, upload.image, {"message": reason}, Priority.ERROR)
+
+        if isinstance(failure, errors.PersistenceUnavailable):
+            # Perhaps the image was activated: only the catalogue can tell, once it is back.
+            _log.warning("An upload to image %s was left to clean-up.", upload.image.id)
+            return
+        try:
+            upload.store.discard(upload.target, upload.handle, upload.identity)
+            self._units.run(story)
+        except errors.VitrineError as error:
+            _log.warning("An upload to image %s was left to clean-up: %s", upload.image.id, error)
+
+    # --- download --------------------------------------------------------------------
+
+    def download(
+        self,
+        context: Context,
+        image_id: str,
+        *,
+        wanted: Callable[[], ranges.Wanted | None] = lambda: None,
+    ) -> Download | None:
+        """Open the bytes of an image, or a part of them; None if there are none.
+
+        Copies are tried from the best store on; the first that opens serves.
+
+        Args:
+            context: Who asks.
+            image_id: The image.
+            wanted: Tells which part, None for all; asked once it is clear that
+                there are bytes that the caller may have, and may raise.
+
+        Raises:
+            ImageNotFound, NotPermitted: The caller may not have them.
+            ImageDeactivated: Nobody but administrators may.
+            UnsatisfiableRange: The part has no bytes.
+            RangesUnsupported: The store gives out whole images only.
+            StoreUnavailable: No store that keeps a copy answers.
+        """
+        record = self._gate.find(context, image_id)
+        self._gate.require(context, record, policy.DOWNLOAD_IMAGE)
+        image = record.image
+        if image.status is Status.DEACTIVATED and not context.is_admin:
+            raise errors.ImageDeactivated(image_id)
+        if image.deletion is not None:
+            raise errors.ImageNotFound(image_id)
+        if not image.locations:
+            return None
+        asked = wanted()
+        part = None
+        if asked is not None and image.size is not None:
+            part = ranges.resolve(asked, image.size)
+        reader = self._open_best(image.locations, part, StoreIdentity(caller=context))
+        return None if reader is None else Download(image=image, reader=reader, part=part)
+
+    def _open_best(
+        self, locations: Sequence[Location], part: ranges.Part | None, identity: StoreIdentity
+    ) -> BlobReader | None:
+        away: errors.StoreUnavailable | None = None
+        for location in self._stores.by_weight(locations):
+            try:
+                store = self._stores.of(location)
+                if part is None:
+                    return store.open(location.url, identity)
+                return store.open(location.url, identity, offset=part.offset, length=part.length)
+            except errors.BlobNotFound:
+                continue
+            except errors.StoreUnavailable as error:
+                away = error
+        if away is not None:
+            raise away
+        return None
+
+    def sent(self, context: Context, download: Download, count: int) -> None:
+        """Tell that *count* bytes of a download went out and no more will follow."""
+        tell_sent(
+            self._notifier,
+            self._clock,
+            self._ids,
+            Sending(
+                context=context,
+                image=download.image,
+                expected=download.reader.length,
+                sent=count,
+            ),
+        )
+
+
+class _Meter:
+    """Counts bytes on their way in, and stops those that must not come."""
+
+    def __init__(
+        self,
+        source: Iterator[bytes],
+        upload: _Upload,
+        largest: int,
+        reserve: Callable[[_Upload, int], None],
+        hold: Hold,
+    ) -> None:
+        self._source = source
+        self._upload = upload
+        self._largest = largest
+        self._reserve = reserve
+        self._hold = hold
+        self._reserved = upload.reserved
+        self._received = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._source:
+            self._received += len(piece)
+            self._check()
+            yield piece
+
+    def _check(self) -> None:
+        size = self._upload.target.size
+        if size is not None and self._received > size:
+            raise errors.UploadTooLong(size)
+        if self._received > self._largest:
+            raise errors.ImageTooLarge(self._largest)
+        if self._hold.lost:
+            raise errors.LeaseLost
+        if self._upload.limit is not None and self._received > self._reserved:
+            self._grow(self._upload.limit)
+
+    def _grow(self, limit: int) -> None:
+        missing = self._received - self._reserved
+        step = max(missing, quota.next_step(self._reserved))
+        try:
+            self._reserve(self._upload, step)
+        except errors.QuotaExceeded:
+            # The comfortable step does not fit; exactly what has come may still.
+            if step == missing or limit < self._received:
+                raise
+            step = missing
+            self._reserve(self._upload, step)
+        self._reserved += step
+
+    def check_complete(self) -> None:
+        """Refuse fewer bytes than were announced.
+
+        Raises:
+            UploadCutShort: There were fewer.
+        """
+        size = self._upload.target.size
+        if size is not None and self._received != size:
+            raise errors.UploadCutShort(self._received, size)
+
+
+def _abort(writer: BlobWriter, image: Image) -> None:
+    try:
+        writer.abort()
+    except errors.VitrineError as error:
+        # The session is still recorded, and what it left is discarded by its name.
+        _log.warning("An upload to image %s could not be aborted: %s", image.id, error)
+
+
+def end_upload(unit: Unit, persistence: Persistence, session: Session, clock: Clock) -> None:
+    """Add to *unit* what ends an upload that came to nothing.
+
+    The image is queued again if it still waits for this very attempt, what was
+    reserved is given back, and the session is forgotten.
+    """
+    record = persistence.images.get(session.image_id)
+    if record is not None:
+        image = record.image
+        if image.status is Status.SAVING and blob_key(image.id, image.attempts) == session.key:
+            queued = unit.save(image, image.requeued(clock.now()))
+            unit.tell_image(EventType.IMAGE_UPDATE, queued)
+    unit.do(ReleaseReservations(session.id))
+    unit.do(CloseSession(session.id))

@@ -1,0 +1,124 @@
+"""What puts right what a crash left, and what must happen from time to time."""
+
+import logging
+from datetime import timedelta
+from typing import Final
+
+from vitrine.core import errors
+from vitrine.core.sessions import Session, SessionKind
+from vitrine.ports.clock import Clock
+from vitrine.ports.notifications import Notifier
+from vitrine.ports.persistence import HoldLease, Persistence
+from vitrine.ports.stores import SERVICE, BlobTarget, Stores
+from vitrine.ports.work import Heartbeat
+from vitrine.usecases.data import end_upload
+from vitrine.usecases.removal import Removal
+from vitrine.usecases.units import Unit, Units
+
+_log: Final = logging.getLogger(__name__)
+
+_BATCH: Final = 100  # sessions looked at in one round
+_KEEP_COMMITS: Final = timedelta(hours=2)
+
+
+class Housekeeping:
+    """Ends sessions whose owner is gone. Safe to run in every process at once."""
+
+    def __init__(  # noqa: PLR0913 - it ends everything that can be begun
+        self,
+        *,
+        persistence: Persistence,
+        units: Units,
+        stores: Stores,
+        removal: Removal,
+        heartbeat: Heartbeat,
+        clock: Clock,
+    ) -> None:
+        """Take the parts."""
+        self._persistence = persistence
+        self._units = units
+        self._stores = stores
+        self._removal = removal
+        self._heartbeat = heartbeat
+        self._clock = clock
+
+    def run(self) -> int:
+        """End every abandoned session that can be ended now; return how many were.
+
+        One that cannot, because its store is away, waits for the next round and
+        holds up no other.
+        """
+        ended = 0
+        for session in self._persistence.sessions.abandoned(_BATCH):
+            try:
+                ended += self._take_over(session.id)
+            except errors.VitrineError as error:
+                _log.warning("Cleaning up after image %s waits: %s", session.image_id, error)
+        self._persistence.forget_commits(_KEEP_COMMITS)
+        return ended
+
+    def _take_over(self, session_id: str) -> bool:
+        """End one session if nobody else does; return whether it was ended here."""
+        leases, holder = self._persistence.leases, self._heartbeat.holder
+        if not leases.take(session_id, holder, self._heartbeat.ttl):
+            return False
+        # Only what is read under the lease counts: its owner may have come to an end
+        # just before, and then the bytes are those of a living image.
+        session = self._persistence.sessions.get(session_id)
+        if session is None:
+            leases.drop(session_id, holder)
+            return False
+        self._end(session)
+        return True
+
+    def _end(self, session: Session) -> None:
+        match session.kind:
+            case SessionKind.UPLOAD:
+                self._end_upload(session)
+            case SessionKind.DELETION:
+                self._removal.recover(session)
+
+    def _end_upload(self, session: Session) -> None:
+        """Remove what an upload left, then put its image back into the queue."""
+        with self._heartbeat.keep(session.id):
+            if session.store_id is not None and session.key is not None:
+                target = BlobTarget(session_id=session.id, key=session.key)
+                store = self._stores.get(session.store_id)
+                store.discard(target, session.handle, SERVICE)
+
+            def story(unit: Unit) -> None:
+                unit.do(HoldLease(session.id, self._heartbeat.holder))
+                end_upload(unit, self._persistence, session, self._clock)
+
+            self._units.run(story)
+        _log.info("An upload to image %s that came to nothing was cleaned up.", session.image_id)
+
+
+class Relay:
+    """Publishes events that were committed. Safe to run in every process at once."""
+
+    def __init__(
+        self, *, persistence: Persistence, notifier: Notifier, heartbeat: Heartbeat
+    ) -> None:
+        """Take the parts."""
+        self._persistence = persistence
+        self._notifier = notifier
+        self._heartbeat = heartbeat
+
+    def run(self) -> int:
+        """Publish all that is waiting; return how many events that were.
+
+        Raises:
+            NotifierUnavailable: The bus does not take them; they go on waiting.
+        """
+        published = 0
+        outbox, holder = self._persistence.outbox, self._heartbeat.holder
+        while (batch := outbox.claim(holder, self._heartbeat.ttl)) is not None:
+            try:
+                self._notifier.publish(batch.events)
+            except errors.NotifierUnavailable:
+                outbox.release(batch, holder)
+                raise
+            outbox.settle(batch, holder)
+            published += len(batch.events)
+        return published
