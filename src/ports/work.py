@@ -38,15 +38,14 @@ class Heartbeat(Protocol):
     """Keeps leases alive while work goes on, by time and not by progress."""
 
     @property
-    def holder(self) -> str:
-        """The name under which this process holds its leases."""
-        ...
-
-    @property
     def ttl(self) -> timedelta:
         """How long a lease lasts without a sign of life."""
         ...
 
-    def keep(self, key: str) -> AbstractContextManager[Hold]:
-        """Renew the lease *key*, which is held already, until the block is left."""
+    def keep(self, key: str, holder: str) -> AbstractContextManager[Hold]:
+        """Renew the lease *key*, which *holder* has already, until the block is left.
+
+        Every piece of work is a holder of its own, also within one process: what
+        was given up by one must never pass for what another one holds.
+        """
         ...

@@ -83,6 +83,7 @@ class _Upload:
 
     image: Image
     session: Session
+    holder: str
     target: BlobTarget
     store: Store
     limit: int | None
@@ -165,7 +166,7 @@ class ImageData:
         if Ability.WRITE not in store.abilities:
             raise errors.StoreReadOnly(store.id)
         upload = self._units.run(lambda unit: self._begin(unit, context, image_id, store, size))
-        with self._heartbeat.keep(upload.session.id) as hold:
+        with self._heartbeat.keep(upload.session.id, upload.holder) as hold:
             try:
                 self._receive(upload, source, hold)
             except BaseException as failure:
@@ -192,7 +193,8 @@ class ImageData:
             store_id=store.id,
             key=blob_key(image.id, image.attempts),
         )
-        unit.do(OpenSession(session, self._heartbeat.holder, self._heartbeat.ttl))
+        holder = self._ids.new()
+        unit.do(OpenSession(session, holder, self._heartbeat.ttl))
         limit = self._limits.of(owner, Resource.SIZE_TOTAL)
         reserved = size or 0
         if limit is not None:
@@ -206,6 +208,7 @@ class ImageData:
         return _Upload(
             image=image,
             session=session,
+            holder=holder,
             target=BlobTarget(session_id=session.id, key=session.key or image.id, size=size),
             store=store,
             limit=limit,
@@ -287,7 +290,7 @@ class ImageData:
             digest=fingerprint.digest,
             locations=(Location(url=blob.url, metadata=metadata),),
         )
-        unit.do(HoldLease(upload.session.id, self._heartbeat.holder))
+        unit.do(HoldLease(upload.session.id, upload.holder))
         unit.do(ReleaseReservations(upload.session.id))
         image = unit.save(before, image)
         unit.do(CloseSession(upload.session.id))
@@ -314,7 +317,7 @@ class ImageData:
         """
 
         def story(unit: Unit) -> None:
-            unit.do(HoldLease(upload.session.id, self._heartbeat.holder))
+            unit.do(HoldLease(upload.session.id, upload.holder))
             end_upload(unit, self._persistence, upload.session, self._clock)
             reason = str(failure) if isinstance(failure, errors.VitrineError) else "It failed."
             unit.tell(EventType.IMAGE_UPLOAD, upload.image, {"message": reason}, Priority.ERROR)

@@ -6,7 +6,7 @@ from typing import Final
 
 from vitrine.core import errors
 from vitrine.core.sessions import Session, SessionKind
-from vitrine.ports.clock import Clock
+from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import HoldLease, Persistence
 from vitrine.ports.stores import SERVICE, BlobTarget, Stores
@@ -33,6 +33,7 @@ class Housekeeping:
         removal: Removal,
         heartbeat: Heartbeat,
         clock: Clock,
+        ids: Ids,
     ) -> None:
         """Take the parts."""
         self._persistence = persistence
@@ -41,6 +42,7 @@ class Housekeeping:
         self._removal = removal
         self._heartbeat = heartbeat
         self._clock = clock
+        self._ids = ids
 
     def run(self) -> int:
         """End every abandoned session that can be ended now; return how many were.
@@ -59,7 +61,7 @@ class Housekeeping:
 
     def _take_over(self, session_id: str) -> bool:
         """End one session if nobody else does; return whether it was ended here."""
-        leases, holder = self._persistence.leases, self._heartbeat.holder
+        leases, holder = self._persistence.leases, self._ids.new()
         if not leases.take(session_id, holder, self._heartbeat.ttl):
             return False
         # Only what is read under the lease counts: its owner may have come to an end
@@ -68,26 +70,26 @@ class Housekeeping:
         if session is None:
             leases.drop(session_id, holder)
             return False
-        self._end(session)
+        self._end(session, holder)
         return True
 
-    def _end(self, session: Session) -> None:
+    def _end(self, session: Session, holder: str) -> None:
         match session.kind:
             case SessionKind.UPLOAD:
-                self._end_upload(session)
+                self._end_upload(session, holder)
             case SessionKind.DELETION:
-                self._removal.recover(session)
+                self._removal.recover(session, holder)
 
-    def _end_upload(self, session: Session) -> None:
+    def _end_upload(self, session: Session, holder: str) -> None:
         """Remove what an upload left, then put its image back into the queue."""
-        with self._heartbeat.keep(session.id):
+        with self._heartbeat.keep(session.id, holder):
             if session.store_id is not None and session.key is not None:
                 target = BlobTarget(session_id=session.id, key=session.key)
                 store = self._stores.get(session.store_id)
                 store.discard(target, session.handle, SERVICE)
 
             def story(unit: Unit) -> None:
-                unit.do(HoldLease(session.id, self._heartbeat.holder))
+                unit.do(HoldLease(session.id, holder))
                 end_upload(unit, self._persistence, session, self._clock)
 
             self._units.run(story)
@@ -98,12 +100,18 @@ class Relay:
     """Publishes events that were committed. Safe to run in every process at once."""
 
     def __init__(
-        self, *, persistence: Persistence, notifier: Notifier, heartbeat: Heartbeat
+        self,
+        *,
+        persistence: Persistence,
+        notifier: Notifier,
+        ids: Ids,
+        ttl: timedelta,
     ) -> None:
         """Take the parts."""
         self._persistence = persistence
         self._notifier = notifier
-        self._heartbeat = heartbeat
+        self._ids = ids
+        self._ttl = ttl
 
     def run(self) -> int:
         """Publish all that is waiting; return how many events that were.
@@ -112,8 +120,8 @@ class Relay:
             NotifierUnavailable: The bus does not take them; they go on waiting.
         """
         published = 0
-        outbox, holder = self._persistence.outbox, self._heartbeat.holder
-        while (batch := outbox.claim(holder, self._heartbeat.ttl)) is not None:
+        outbox, holder = self._persistence.outbox, self._ids.new()
+        while (batch := outbox.claim(holder, self._ttl)) is not None:
             try:
                 self._notifier.publish(batch.events)
             except errors.NotifierUnavailable:

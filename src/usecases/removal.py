@@ -61,6 +61,7 @@ class Removal:
             ImageProtected, BeingDeleted, NotAllowedNow: It cannot be deleted.
             BlobInUse, NotPermitted, StoreUnavailable: A store refused.
         """
+        holder = self._ids.new()
 
         def story(unit: Unit) -> tuple[Image, Session | None]:
             record = find()
@@ -76,31 +77,31 @@ class Removal:
                 image_id=image.id,
                 started_at=self._clock.now(),
             )
-            unit.do(OpenSession(session, self._heartbeat.holder, self._heartbeat.ttl))
+            unit.do(OpenSession(session, holder, self._heartbeat.ttl))
             return unit.save(image, image.deletion_begun(session.id)), session
 
         image, session = self._units.run(story)
         if session is not None:
-            self.go_on(image, session, StoreIdentity(caller=caller))
+            self.go_on(image, session, holder, StoreIdentity(caller=caller))
 
-    def go_on(self, image: Image, session: Session, identity: StoreIdentity) -> None:
-        """Do what is left of a deletion whose lease this process holds.
+    def go_on(self, image: Image, session: Session, holder: str, identity: StoreIdentity) -> None:
+        """Do what is left of a deletion whose lease *holder* has.
 
         Raises:
             BlobInUse, NotPermitted, StoreUnavailable: A store refused; the intent
                 is withdrawn.
             LeaseLost: Somebody else goes on with it.
         """
-        with self._heartbeat.keep(session.id):
+        with self._heartbeat.keep(session.id, holder):
             left = list(image.locations)
             try:
                 while left:
                     self._delete_blob(image, left[0], identity)
                     del left[0]
             except errors.VitrineError:
-                self._withdraw(image.id, session, tuple(left))
+                self._withdraw(image.id, session, holder, tuple(left))
                 raise
-            self._units.run(lambda unit: self._end(unit, session))
+            self._units.run(lambda unit: self._end(unit, session, holder))
 
     def _delete_blob(self, image: Image, location: Location, identity: StoreIdentity) -> None:
         if self._persistence.images.uses_location(location.url, besides=image.id):
@@ -113,12 +114,12 @@ class Removal:
         except errors.BlobNotFound:
             _log.warning("The data of image %s was gone before it was deleted.", image.id)
 
-    def _end(self, unit: Unit, session: Session) -> None:
+    def _end(self, unit: Unit, session: Session, holder: str) -> None:
         record = self._persistence.images.get(session.image_id)
         if record is None or record.image.deletion != session.id:
             unit.do(CloseSession(session.id))
             return
-        unit.do(HoldLease(session.id, self._heartbeat.holder))
+        unit.do(HoldLease(session.id, holder))
         self._finish(unit, record.image)
         unit.do(CloseSession(session.id))
 
@@ -127,9 +128,11 @@ class Removal:
         deleted = attrs.evolve(image.deleted(now), locations=())
         unit.tell_image(EventType.IMAGE_DELETE, unit.save(image, deleted))
 
-    def _withdraw(self, image_id: str, session: Session, left: tuple[Location, ...]) -> None:
+    def _withdraw(
+        self, image_id: str, session: Session, holder: str, left: tuple[Location, ...]
+    ) -> None:
         def story(unit: Unit) -> None:
-            unit.do(HoldLease(session.id, self._heartbeat.holder))
+            unit.do(HoldLease(session.id, holder))
             record = self._persistence.images.get(image_id)
             if record is not None and record.image.deletion == session.id:
                 image = record.image
@@ -138,13 +141,13 @@ class Removal:
 
         self._units.run(story)
 
-    def recover(self, session: Session) -> None:
-        """Go on with a deletion that its owner left; its lease is ours now."""
+    def recover(self, session: Session, holder: str) -> None:
+        """Go on with a deletion that its owner left; *holder* has its lease now."""
         record = self._persistence.images.get(session.image_id)
         if record is None or record.image.status is Status.DELETED:
             self._units.run(lambda unit: unit.do(CloseSession(session.id)))
             return
         try:
-            self.go_on(record.image, session, StoreIdentity())
+            self.go_on(record.image, session, holder, StoreIdentity())
         except errors.VitrineError as refusal:
             _log.warning("The deletion of image %s was taken back: %s", session.image_id, refusal)
