@@ -25,7 +25,7 @@ setup: .venv/.ready
 	@touch $@
 
 services: setup
-	@bash tests/integration/setup.sh
+	@if [ -f tests/integration/setup.sh ]; then bash tests/integration/setup.sh; fi
 
 serve: setup ## Run the service on this machine
 	@exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/vitrine serve $(ARGS)
