@@ -38,6 +38,7 @@ class ListRequest:
         scope: Whose; the caller's project and rights are filled in.
         filters: All must match.
         sort: What the caller named; ties are broken beyond it.
+        ties_descending: In which direction, None for the natural one.
         limit: The most images it wants, from 0.
         marker: The id of the last image of the page before, None for the first.
     """
@@ -45,6 +46,7 @@ class ListRequest:
     scope: Scope
     filters: tuple[Filter, ...] = ()
     sort: tuple[SortKey, ...] = ()
+    ties_descending: bool | None = None
     limit: int = 25
     marker: str | None = None
 
@@ -173,7 +175,7 @@ class Images:
                 request.scope, project=context.project_id, everything=context.is_admin
             ),
             filters=request.filters,
-            sort=total_order(request.sort),
+            sort=total_order(request.sort, ties_descending=request.ties_descending),
             limit=max(request.limit, 1),
         )
         if request.marker is not None:

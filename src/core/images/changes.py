@@ -78,8 +78,20 @@ class Change:
 _BAD_ESCAPE: Final = re.compile(r"~(?![01])")
 
 
-def read_patch(document: object, dialect: Dialect) -> tuple[Change, ...]:
+def _accept(_change: Change) -> None:
+    """Find nothing wrong with a change."""
+
+
+def read_patch(
+    document: object, dialect: Dialect, check: Callable[[Change], None] = _accept
+) -> tuple[Change, ...]:
     """Return the changes a decoded JSON document asks for.
+
+    Args:
+        document: The document.
+        dialect: How it is written.
+        check: Raises where a value does not fit the schema; asked for every entry
+            before the next one is looked at.
 
     Raises:
         InvalidRequest: It is not a patch: not an array of objects, an operation,
@@ -91,7 +103,12 @@ def read_patch(document: object, dialect: Dialect) -> tuple[Change, ...]:
     """
     if not isinstance(document, list):
         raise errors.InvalidRequest("The body must be an array of operations.")
-    return tuple(_read_entry(entry, dialect) for entry in cast("list[object]", document))
+    changes: list[Change] = []
+    for entry in cast("list[object]", document):
+        change = _read_entry(entry, dialect)
+        check(change)
+        changes.append(change)
+    return tuple(changes)
 
 
 def _read_entry(entry: object, dialect: Dialect) -> Change:

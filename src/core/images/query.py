@@ -295,18 +295,22 @@ class SortKey:
 SortValue = str | int | datetime
 
 
-def total_order(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:
+def total_order(
+    keys: Sequence[SortKey], *, ties_descending: bool | None = None
+) -> tuple[SortKey, ...]:
     """Return *keys* with what is missing to tell any two images apart.
 
-    ``created_at`` and ``id`` are appended, in the direction of the only key, or
-    descending where there are several or none. A field named again is dropped.
+    ``created_at`` and ``id`` are appended, in the direction of *ties_descending*;
+    None for that of the only key, or descending where there are several or none.
+    A field named again is dropped.
     """
     seen: dict[SortField, SortKey] = {}
     for key in keys:
         seen.setdefault(key.field, key)
-    descending = keys[0].descending if len(keys) == 1 else True
+    if ties_descending is None:
+        ties_descending = keys[0].descending if len(keys) == 1 else True
     for field in (SortField.CREATED_AT, SortField.ID):
-        seen.setdefault(field, SortKey(field, descending))
+        seen.setdefault(field, SortKey(field, ties_descending))
     return tuple(seen.values())
 
 

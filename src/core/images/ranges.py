@@ -14,11 +14,14 @@ class Wanted:
         last: The last byte, inclusive, or None for all to the end; where *first*
             is None, how many bytes from the end.
         total: The size the caller believes the image to have, None if it did not say.
+        whole: Whether the part is refused when it goes beyond the end, instead of
+            ending there.
     """
 
     first: int | None = None
     last: int | None = None
     total: int | None = None
+    whole: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -38,14 +41,16 @@ class Part:
 def resolve(wanted: Wanted, size: int) -> Part:
     """Return the part of *size* bytes that is meant.
 
-    A part that goes beyond the end ends there, and a suffix that is longer than
-    everything, or of no bytes, is everything.
+    A part that goes beyond the end ends there, unless it is wanted whole; a suffix
+    that is longer than everything, or of no bytes, is everything.
 
     Raises:
         UnsatisfiableRange: It begins beyond the end, ends before it begins, is of
             an empty image, or of an image of another size.
     """
     if size == 0 or wanted.total not in (None, size):
+        raise errors.UnsatisfiableRange(size)
+    if wanted.whole and wanted.last is not None and wanted.last >= size:
         raise errors.UnsatisfiableRange(size)
     if wanted.first is None:
         count = min(wanted.last or size, size)
