@@ -1,0 +1,1 @@
+"""The operator's policy: oslo.policy, and the file of property protections."""

@@ -1,0 +1,323 @@
+"""The operator's policy, by oslo.policy."""
+
+import functools
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+from oslo_config import cfg
+from oslo_policy import _checks as checks
+from oslo_policy import opts
+from oslo_policy import policy as oslo
+
+from vitrine.adapters.policy import compiling
+from vitrine.core.context import Context
+from vitrine.core.errors import Misconfigured, Unavailable
+from vitrine.core.policy import DEFAULT, RULES
+from vitrine.ports.authorization import Authorizer, Predicate
+
+_log = logging.getLogger(__name__)
+
+_REMEMBERED: Final = 4096  # predicates; one for each rule and caller
+
+_Signature = tuple[tuple[str, int, int, int], ...]
+
+
+@attrs.frozen(kw_only=True, cache_hash=True)
+class _Caller:
+    """What policy rules can ask of a caller. Roles of a service do not count."""
+
+    user_id: str | None
+    project_id: str | None
+    domain_id: str | None
+    system_scope: str | None
+    user_domain_id: str | None
+    project_domain_id: str | None
+    roles: frozenset[str]
+    is_admin: bool
+
+    @classmethod
+    def of(cls, context: Context) -> "_Caller":
+        return cls(
+            user_id=context.user_id,
+            project_id=context.project_id,
+            domain_id=context.domain_id,
+            system_scope=context.system_scope,
+            user_domain_id=context.user_domain_id,
+            project_domain_id=context.project_domain_id,
+            roles=context.roles,
+            is_admin=context.is_admin,
+        )
+
+    def credentials(self) -> dict[str, object]:
+        """Return these as oslo.policy wants them.
+
+        What is not known is left out: as None it would equal the text "None", so
+        that a caller without a project would own every image without an owner.
+        """
+        named: dict[str, object] = {
+            "user_id": self.user_id,
+            "user": self.user_id,
+            "project_id": self.project_id,
+            "tenant": self.project_id,
+            "tenant_id": self.project_id,
+            "domain_id": self.domain_id,
+            "system_scope": self.system_scope,
+            "system": self.system_scope,
+            "user_domain_id": self.user_domain_id,
+            "project_domain_id": self.project_domain_id,
+            "roles": sorted(self.roles),
+            "is_admin": self.is_admin,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def scope(self) -> str:
+        if self.system_scope:
+            return "system"
+        return "domain" if self.domain_id else "project"
+
+
+_CREDENTIALS: Final = frozenset(
+    _Caller(
+        user_id="",
+        project_id="",
+        domain_id="",
+        system_scope="",
+        user_domain_id="",
+        project_domain_id="",
+        roles=frozenset(),
+        is_admin=False,
+    ).credentials()
+)
+
+
+class _Generation:
+    """The rules as they were when the files were last read. Never changes."""
+
+    def __init__(self, enforcer: oslo.Enforcer, signature: _Signature) -> None:
+        self.signature = signature
+        self._enforcer = enforcer
+        self.predicate: Callable[[str, _Caller], Predicate] = functools.lru_cache(
+            maxsize=_REMEMBERED
+        )(self._predicate)
+
+    def knows(self, rule: str) -> bool:
+        return rule in self._enforcer.rules
+
+    def _predicate(self, rule: str, caller: _Caller) -> Predicate:
+        if not self.knows(rule):
+            raise Misconfigured(f"There is no policy rule named '{rule}'.")
+        registered = RULES.get(rule)
+        if registered is not None and caller.scope not in registered.scope:
+            return compiling.never
+        rules = self._enforcer.rules
+        try:
+            return compiling.compile_check(rules[rule], rules, caller.credentials(), (rule,))
+        except compiling.CannotCompile:
+            return functools.partial(self.enforce, rule, caller)
+
+    def enforce(self, rule: str, caller: _Caller, target: Mapping[str, object]) -> bool:
+        """Have oslo.policy itself answer. It may write into the credentials."""
+        try:
+            return bool(self._enforcer.enforce(rule, target, caller.credentials()))
+        except OSError as error:
+            # What requests raises is one, for checks that ask a remote service.
+            raise Unavailable("The operator's policy cannot be evaluated now.") from error
+
+
+class OsloAuthorizer(Authorizer):
+    """Rules from a policy file, directories of such files, and the defaults.
+
+    Files that change are read again, at most once in *reload_interval* seconds.
+    If what they say then makes no sense, the rules before stay, and the log says
+    why, once. A file that does not exist, or no longer, leaves the defaults.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy_file: Path | None = None,
+        policy_dirs: Sequence[Path] = (),
+        enforce_new_defaults: bool = True,
+        reload_interval: float = 1.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read the files.
+
+        Args:
+            policy_file: YAML, names of rules to checks.
+            policy_dirs: Directories of such files, which override the file; each in
+                the order of their names, those that begin with a dot left out.
+            enforce_new_defaults: Whether a rule that changed in earlier releases
+                holds as it is now, and not also as it was.
+            reload_interval: In seconds.
+            monotonic: Tells the time, in seconds.
+
+        Raises:
+            Misconfigured: A file cannot be read, a check cannot be understood or
+                refers to itself or to a rule that is nowhere defined.
+        """
+        self._policy_file = policy_file
+        self._policy_dirs = tuple(policy_dirs)
+        self._enforce_new_defaults = enforce_new_defaults
+        self._reload_interval = reload_interval
+        self._monotonic = monotonic
+        self._reloading = threading.Lock()
+        self._looked_at = monotonic()
+        self._current = self._read(self._signature())
+        self._refused: _Signature | None = None
+
+    def allows(self, rule: str, context: Context, target: Mapping[str, object]) -> bool:
+        return self.compiled(rule, context)(target)
+
+    def compiled(self, rule: str, context: Context) -> Predicate:
+        return self._generation().predicate(rule, _Caller.of(context))
+
+    def knows(self, rule: str) -> bool:
+        return self._generation().knows(rule)
+
+    @property
+    def legacy(self) -> bool:
+        return not self._enforce_new_defaults
+
+    def _generation(self) -> _Generation:
+        due = self._monotonic() - self._looked_at >= self._reload_interval
+        # Whoever comes while somebody else is reading goes on with the rules before.
+        if due and self._reloading.acquire(blocking=False):
+            try:
+                self._reload()
+            finally:
+                self._looked_at = self._monotonic()
+                self._reloading.release()
+        return self._current
+
+    def _reload(self) -> None:
+        signature = self._signature()
+        if signature in {self._current.signature, self._refused}:
+            return
+        try:
+            self._current = self._read(signature)
+        except Misconfigured as error:
+            self._refused = signature
+            _log.error("The rules before stay in force: %s", error)
+        else:
+            self._refused = None
+            _log.info("The policy was read again.")
+
+    def _files(self) -> Iterator[Path]:
+        if self._policy_file is not None:
+            yield self._policy_file
+        for directory in self._policy_dirs:
+            yield directory
+            try:
+                yield from sorted(
+                    each for each in directory.iterdir() if not each.name.startswith(".")
+                )
+            except OSError:
+                continue
+
+    def _signature(self) -> _Signature:
+        """Return what tells the files of now from those of another time."""
+        seen: list[tuple[str, int, int, int]] = []
+        for path in self._files():
+            try:
+                stat = path.stat()
+            except OSError:
+                continue
+            seen.append((str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        return tuple(seen)
+
+    def _read(self, signature: _Signature) -> _Generation:
+        """Make a new generation, without touching the one that is in use.
+
+        oslo.policy would change its rules in place; for a moment all that are not
+        in the file would be missing, and what is missing falls back to `default`.
+        """
+        enforcer = oslo.Enforcer(self._configuration(), default_rule=DEFAULT)
+        # All rules are listed in the documentation of the release that changed them.
+        enforcer.suppress_default_change_warnings = True
+        enforcer.register_defaults(
+            [_registered(rule.name) for rule in RULES.values()],
+        )
+        try:
+            if self._policy_file is not None and self._policy_file.exists():
+                # oslo.policy reads most files that it cannot open as empty ones.
+                self._policy_file.read_bytes()
+            enforcer.load_rules()
+            _validate(enforcer)
+        except oslo.InvalidDefinitionError as error:
+            raise _unusable("rules refer to undefined rules or to themselves") from error
+        except (ValueError, AttributeError, TypeError, cfg.Error, OSError) as error:
+            raise _unusable("it is not a readable mapping of names to checks") from error
+        # From here on no call looks at the files: see load_rules of oslo.policy.
+        enforcer.use_conf = False
+        return _Generation(enforcer, signature)
+
+    def _configuration(self) -> cfg.ConfigOpts:
+        configuration = cfg.ConfigOpts()
+        configuration([], project="vitrine", default_config_files=[], default_config_dirs=[])
+        opts._register(configuration)  # noqa: SLF001 - Enforcer does it, but later
+        for name, value in (
+            ("policy_file", str((self._policy_file or Path("/nonexistent")).absolute())),
+            ("policy_dirs", [str(path.absolute()) for path in self._policy_dirs]),
+            ("enforce_new_defaults", self._enforce_new_defaults),
+        ):
+            configuration.set_override(name, value, group="oslo_policy")
+        return configuration
+
+
+def _registered(name: str) -> oslo.RuleDefault:
+    rule = RULES[name]
+    deprecated = (
+        None
+        if rule.deprecated_check is None
+        else oslo.DeprecatedRule(
+            name=name,
+            check_str=rule.deprecated_check,
+            deprecated_reason="The defaults tell readers, members and administrators apart.",
+            deprecated_since="Glance Wallaby",
+        )
+    )
+    return oslo.RuleDefault(
+        name=name,
+        check_str=rule.check,
+        description=rule.description,
+        scope_types=list(rule.scope),
+        deprecated_rule=deprecated,
+    )
+
+
+def _validate(enforcer: oslo.Enforcer) -> None:
+    """Refuse rules that oslo.policy would only ever deny, or answer with an error."""
+    for name, written in enforcer.file_rules.items():
+        wrong = ", ".join(compiling.flaws(written.check, _CREDENTIALS))
+        if wrong:
+            raise _unusable(f"in '{name}', this cannot be evaluated: {wrong}")
+        if _misread(written.check, written.check_str):
+            raise _unusable(f"the check of '{name}' cannot be understood")
+    enforcer.check_rules(raise_on_violation=True)
+
+
+def _misread(check: checks.BaseCheck, written: object) -> bool:
+    # What oslo.policy does not understand it reads as "never". A list, the way to
+    # write checks before there was a language, counts by its text as well.
+    words: list[str] = re.findall(r"[^\s()\[\]',]+", str(written))
+    return _nevers(check) > words.count("!")
+
+
+def _nevers(check: checks.BaseCheck) -> int:
+    if isinstance(check, checks.OrCheck | checks.AndCheck):
+        return sum(_nevers(part) for part in check.rules)
+    if isinstance(check, checks.NotCheck):
+        return _nevers(check.rule)
+    return int(isinstance(check, checks.FalseCheck))
+
+
+def _unusable(reason: str) -> Misconfigured:
+    return Misconfigured(f"The policy file is not usable: {reason}.")
