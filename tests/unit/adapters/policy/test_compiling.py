@@ -83,6 +83,9 @@ def theirs(
 @example(
     text="project_id:%(owner)s", other="@", credentials={"roles": []}, targets=[{"owner": None}]
 )
+@example(
+    text="role:%(owner)s", other="@", credentials={"roles": ["Admin"]}, targets=[{"owner": "aDMIN"}]
+)
 def test_a_compiled_check_answers_as_the_check_itself(
     text: str, other: str, credentials: dict[str, Any], targets: list[dict[str, Any]]
 ) -> None:
