@@ -1,0 +1,1 @@
+"""What each port promises. An adapter passes all of its port's contract or is not one."""

@@ -1,0 +1,39 @@
+"""Doing the same thing many times at once."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_PATIENCE: float = 60.0  # seconds, after which a thread that never came breaks the barrier
+
+
+def at_once(count: int, act: Callable[[int], T]) -> list[T | Exception]:
+    """Call *act* with 0 to *count* - 1, all at the same moment, each in a thread.
+
+    Return what each call returned, or the exception it raised, in that order.
+    """
+    barrier = threading.Barrier(count)
+
+    def run(number: int) -> T | Exception:
+        barrier.wait(_PATIENCE)
+        try:
+            return act(number)
+        except Exception as error:  # noqa: BLE001 - it is this call's result
+            return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def results(outcomes: list[T | Exception], *expected: type[Exception]) -> list[T]:
+    """Return what did not fail, and raise what failed with anything but *expected*."""
+    good: list[T] = []
+    for outcome in outcomes:
+        if not isinstance(outcome, Exception):
+            good.append(outcome)
+        elif not isinstance(outcome, expected):
+            raise outcome
+    return good
