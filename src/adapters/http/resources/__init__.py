@@ -1,0 +1,1 @@
+"""One class per resource: parse, call one use case, render."""

@@ -1,0 +1,137 @@
+"""The bytes of an image: ``/v2/images/{image_id}/file``."""
+
+import io
+import os
+from collections.abc import Callable, Iterator
+
+import falcon
+
+from vitrine.adapters.http.body import data_stream, no_body
+from vitrine.adapters.http.media import send_nothing
+from vitrine.adapters.http.middleware.identity import caller_of
+from vitrine.adapters.http.ranges import wanted_part
+from vitrine.core import errors
+from vitrine.usecases.data import Download, ImageData
+
+_OCTETS = "application/octet-stream"
+
+
+class ImageDataResource:
+    """One image's bytes."""
+
+    def __init__(self, data: ImageData, *, choose_store: bool) -> None:
+        """Take the use case; *choose_store* tells whether callers may name a store."""
+        self._data = data
+        self._choose_store = choose_store
+
+    def on_put(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
+        """Store the body: 204."""
+        if (req.content_type or "").partition(";")[0].strip().lower() != _OCTETS:
+            raise errors.UnsupportedMedia((_OCTETS,))
+        self._data.upload(
+            caller_of(req),
+            image_id,
+            data_stream(req),
+            size=_declared_size(req),
+            store_id=req.get_header("X-Image-Meta-Store") if self._choose_store else None,
+        )
+        send_nothing(resp)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
+        """Give the bytes out: 200, 206 for a part of them, 204 if there are none."""
+        no_body(req)
+        caller = caller_of(req)
+        download = self._data.download(
+            caller,
+            image_id,
+            wanted=lambda: wanted_part(req.get_header("Range"), req.get_header("Content-Range")),
+        )
+        if download is None:
+            send_nothing(resp, typed=False)
+            return
+        _send(resp, download, lambda count: self._data.sent(caller, download, count))
+
+
+def _declared_size(req: falcon.Request) -> int | None:
+    text = req.get_header("X-OpenStack-Image-Size")
+    if text is None:
+        return req.content_length
+    if not (text.strip().isascii() and text.strip().isdigit()):
+        raise errors.InvalidValue("X-OpenStack-Image-Size", "it is not a number of bytes")
+    return int(text) or req.content_length
+
+
+def _send(resp: falcon.Response, download: Download, sent: Callable[[int], None]) -> None:
+    resp.status = falcon.HTTP_200
+    resp.content_type = _OCTETS
+    resp.content_length = download.reader.length
+    if download.image.checksum is not None:
+        # The hash of the whole image, in hexadecimal: that is what clients compare.
+        resp.set_header("Content-MD5", download.image.checksum)
+    part = download.part
+    if part is not None:
+        resp.status = falcon.HTTP_206
+        resp.set_header("Content-Range", f"bytes {part.offset}-{part.last}/{part.total}")
+    descriptor = download.reader.fileno()
+    if descriptor is None:
+        resp.stream = _Pieces(download, sent)
+    else:
+        resp.stream = _File(download, descriptor, sent)
+
+
+class _File(io.RawIOBase):
+    """A descriptor that stands where the answer begins, for the kernel to send from.
+
+    The server sees its `fileno` and sends from there; nothing may be wrapped
+    around it, or the bytes would pass through Python.
+    """
+
+    def __init__(self, download: Download, descriptor: int, sent: Callable[[int], None]) -> None:
+        self._reader = download.reader
+        self._descriptor = descriptor
+        self._start = os.lseek(descriptor, 0, os.SEEK_CUR)
+        self._sent = sent
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        return os.lseek(self._descriptor, offset, whence)
+
+    def read(self, size: int = -1, /) -> bytes:
+        left = self._start + self._reader.length - self.tell()
+        return os.read(self._descriptor, left if size < 0 else min(size, left))
+
+    def close(self) -> None:
+        if not self.closed:
+            self._sent(min(self.tell() - self._start, self._reader.length))
+            self._reader.close()
+        super().close()
+
+
+class _Pieces:
+    """Bytes that come from no file."""
+
+    def __init__(self, download: Download, sent: Callable[[int], None]) -> None:
+        self._reader = download.reader
+        self._report = sent
+        self._sent = 0
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._reader.pieces():
+            yield piece
+            self._sent += len(piece)
+
+    def close(self) -> None:
+        """Let go of the reader and tell how much was sent."""
+        if not self._closed:
+            self._closed = True
+            self._report(self._sent)
+            self._reader.close()

@@ -1,0 +1,138 @@
+"""Images: ``/v2/images`` and ``/v2/images/{image_id}``."""
+
+import falcon
+
+from vitrine.adapters.http.body import json_array, json_object, no_body
+from vitrine.adapters.http.documents import new_image
+from vitrine.adapters.http.media import send_json, send_nothing
+from vitrine.adapters.http.middleware.identity import caller_of
+from vitrine.adapters.http.queries import Paging, list_request, page_link, parameters
+from vitrine.adapters.http.schemas.image import ImageSchema
+from vitrine.adapters.http.views import ImageDisplay, image_view
+from vitrine.adapters.http.wsgi import application_url
+from vitrine.core import errors
+from vitrine.core.images.changes import Dialect, read_patch
+from vitrine.usecases.catalogue import Images
+from vitrine.usecases.discovery import Discovery
+
+_PATH = "/v2/images"
+_DIALECTS = {dialect.value: dialect for dialect in Dialect}
+
+
+class ImagesResource:
+    """All images that the caller may see."""
+
+    def __init__(
+        self,
+        images: Images,
+        discovery: Discovery,
+        schema: ImageSchema,
+        display: ImageDisplay,
+        paging: Paging,
+    ) -> None:
+        self._images = images
+        self._discovery = discovery
+        self._schema = schema
+        self._display = display
+        self._paging = paging
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """List one page: 200."""
+        pairs = parameters(req.query_string)
+        page = self._images.list(caller_of(req), list_request(pairs, self._paging))
+        document: dict[str, object] = {
+            "images": [image_view(image, self._display) for image in page.images],
+            "first": page_link(_PATH, pairs),
+            "schema": "/v2/schemas/images",
+        }
+        if page.next_marker is not None:
+            document["next"] = page_link(_PATH, pairs, page.next_marker)
+        send_json(resp, document)
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Create an image: 201."""
+        new = new_image(json_object(req), self._schema)
+        image = self._images.create(caller_of(req), new)
+        send_json(resp, image_view(image, self._display), status=falcon.HTTP_201)
+        resp.set_header("Location", f"{application_url(req.env)}{_PATH}/{image.id}")
+        stores = self._discovery.stores()
+        if stores:
+            resp.set_header("OpenStack-image-store-ids", ",".join(store.id for store in stores))
+
+
+class ImageResource:
+    """One image."""
+
+    def __init__(self, images: Images, schema: ImageSchema, display: ImageDisplay) -> None:
+        self._images = images
+        self._schema = schema
+        self._display = display
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
+        """Show it: 200."""
+        no_body(req)
+        send_json(resp, image_view(self._images.show(caller_of(req), image_id), self._display))
+
+    def on_patch(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
+        """Change it: 200 with the image as it is now."""
+        media_type = (req.content_type or "").partition(";")[0].strip().lower()
+        dialect = _DIALECTS.get(media_type)
+        if dialect is None:
+            resp.set_header("Accept-Patch", ", ".join(_DIALECTS))
+            raise errors.UnsupportedMedia(tuple(_DIALECTS))
+        changes = read_patch(json_array(req), dialect, self._schema.check_change)
+        image = self._images.change(caller_of(req), image_id, changes)
+        send_json(resp, image_view(image, self._display))
+
+    def on_delete(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
+        """Delete it: 204."""
+        no_body(req)
+        self._images.delete(caller_of(req), image_id)
+        send_nothing(resp)
+
+
+class TagResource:
+    """One tag of one image."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    def on_put(self, req: falcon.Request, resp: falcon.Response, image_id: str, tag: str) -> None:
+        """Put it on: 204, also if it was there."""
+        no_body(req)
+        self._images.tag(caller_of(req), image_id, tag)
+        send_nothing(resp)
+
+    def on_delete(
+        self, req: falcon.Request, resp: falcon.Response, image_id: str, tag: str
+    ) -> None:
+        """Take it off: 204."""
+        no_body(req)
+        self._images.untag(caller_of(req), image_id, tag)
+        send_nothing(resp)
+
+
+class DeactivateResource:
+    """The act of withholding an image's data."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
+        """Do it: 204, also if it was done."""
+        no_body(req)
+        self._images.deactivate(caller_of(req), image_id)
+        send_nothing(resp)
+
+
+class ReactivateResource:
+    """The act of giving an image's data out again."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
+        """Do it: 204, also if it was done."""
+        no_body(req)
+        self._images.reactivate(caller_of(req), image_id)
+        send_nothing(resp)

@@ -1,0 +1,20 @@
+"""The schemas that the API publishes: ``/v2/schemas/...``."""
+
+from collections.abc import Mapping
+
+import falcon
+
+from vitrine.adapters.http.body import no_body
+from vitrine.adapters.http.media import send_json
+
+
+class SchemaResource:
+    """One schema document."""
+
+    def __init__(self, document: Mapping[str, object]) -> None:
+        self._document = document
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Show it: 200."""
+        no_body(req)
+        send_json(resp, self._document)

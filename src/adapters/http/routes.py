@@ -1,0 +1,65 @@
+"""Every route of the API, in one place."""
+
+from collections.abc import Callable
+
+import attrs
+
+from vitrine.adapters.http.queries import Paging
+from vitrine.adapters.http.resources.data import ImageDataResource
+from vitrine.adapters.http.resources.images import (
+    DeactivateResource,
+    ImageResource,
+    ImagesResource,
+    ReactivateResource,
+    TagResource,
+)
+from vitrine.adapters.http.resources.members import MemberResource, MembersResource
+from vitrine.adapters.http.resources.schemas import SchemaResource
+from vitrine.adapters.http.schemas.image import ImageSchema
+from vitrine.adapters.http.schemas.member import member_document, members_document
+from vitrine.adapters.http.shell import App
+from vitrine.adapters.http.views import ImageDisplay
+from vitrine.usecases.catalogue import Images
+from vitrine.usecases.data import ImageData
+from vitrine.usecases.discovery import Discovery
+from vitrine.usecases.sharing import Sharing
+
+
+@attrs.frozen(kw_only=True)
+class Api:
+    """What the routes lead to, and how it is shown."""
+
+    images: Images
+    data: ImageData
+    sharing: Sharing
+    discovery: Discovery
+    schema: ImageSchema
+    display: ImageDisplay
+    paging: Paging
+    multiple_stores: bool
+
+
+def routes(api: Api) -> Callable[[App], None]:
+    """Return what adds every route of the API to an application."""
+
+    def add(app: App) -> None:
+        image = "/v2/images/{image_id}"
+        app.add_route(
+            "/v2/images",
+            ImagesResource(api.images, api.discovery, api.schema, api.display, api.paging),
+        )
+        app.add_route(image, ImageResource(api.images, api.schema, api.display))
+        app.add_route(
+            f"{image}/file", ImageDataResource(api.data, choose_store=api.multiple_stores)
+        )
+        app.add_route(f"{image}/tags/{{tag}}", TagResource(api.images))
+        app.add_route(f"{image}/actions/deactivate", DeactivateResource(api.images))
+        app.add_route(f"{image}/actions/reactivate", ReactivateResource(api.images))
+        app.add_route(f"{image}/members", MembersResource(api.sharing))
+        app.add_route(f"{image}/members/{{member_id}}", MemberResource(api.sharing))
+        app.add_route("/v2/schemas/image", SchemaResource(api.schema.document()))
+        app.add_route("/v2/schemas/images", SchemaResource(api.schema.collection()))
+        app.add_route("/v2/schemas/member", SchemaResource(member_document()))
+        app.add_route("/v2/schemas/members", SchemaResource(members_document()))
+
+    return add

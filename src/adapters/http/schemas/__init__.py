@@ -1,0 +1,1 @@
+"""The JSON schemas that the API publishes, and checks what it is sent against."""
