@@ -1,0 +1,1 @@
+"""Configuration: oslo.config's files and environment, read once into frozen settings."""

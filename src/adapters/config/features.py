@@ -1,0 +1,174 @@
+"""What the configuration asks for and does not get: said by name, never passed over."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import attrs
+
+from vitrine.adapters.config.reading import Configuration
+
+
+@attrs.frozen
+class _Unbuilt:
+    """An option whose feature does not exist yet.
+
+    Attributes:
+        section: The option's section.
+        option: Its name.
+        feature: What does not exist, in the singular.
+        is_on: Whether a value that somebody set asks for the feature.
+    """
+
+    section: str
+    option: str
+    feature: str
+    is_on: Callable[[object], bool] = bool
+
+
+def _contents(value: object) -> Collection[object]:
+    return value if isinstance(value, list | dict) else ()
+
+
+def _kinds_beyond(*kinds: str) -> Callable[[object], bool]:
+    def is_on(value: object) -> bool:
+        named = value.values() if isinstance(value, dict) else _contents(value)
+        return not set(named) <= set(kinds)
+
+    return is_on
+
+
+def _several(value: object) -> bool:
+    return len(_contents(value)) > 1
+
+
+def _differs_from(*harmless: object) -> Callable[[object], bool]:
+    return lambda value: value not in harmless
+
+
+# Building a feature means deleting its rows. A value nobody set never counts, so
+# that defaults which switch something on are not complained about.
+UNBUILT: tuple[_Unbuilt, ...] = (
+    _Unbuilt("DEFAULT", "enabled_import_methods", "image import"),
+    _Unbuilt("image_import_opts", "image_import_plugins", "image import"),
+    _Unbuilt("DEFAULT", "node_staging_uri", "staging"),
+    _Unbuilt("os_glance_staging_store", "filesystem_store_datadir", "staging"),
+    _Unbuilt("os_glance_tasks_store", "filesystem_store_datadir", "image import"),
+    _Unbuilt("task", "work_dir", "image import"),
+    _Unbuilt("DEFAULT", "enabled_backends", "more than one store", _several),
+    _Unbuilt(
+        "DEFAULT",
+        "enabled_backends",
+        "a store of another type than file or memory",
+        _kinds_beyond("file", "memory"),
+    ),
+    _Unbuilt(
+        "glance_store",
+        "stores",
+        "a store of another type than file or memory",
+        _kinds_beyond("file", "filesystem", "memory"),
+    ),
+    _Unbuilt(
+        "glance_store",
+        "default_store",
+        "a store of another type than file or memory",
+        _differs_from("file", "filesystem", "memory"),
+    ),
+    _Unbuilt("DEFAULT", "metadata_encryption_key", "encryption of locations"),
+    _Unbuilt("DEFAULT", "show_multiple_locations", "the locations API"),
+    _Unbuilt("DEFAULT", "do_secure_hash", "the locations API"),
+    _Unbuilt("DEFAULT", "use_keystone_limits", "the use of Keystone's limits"),
+    _Unbuilt("DEFAULT", "delayed_delete", "delayed deletion"),
+    _Unbuilt("DEFAULT", "image_cache_dir", "the image cache"),
+    _Unbuilt(
+        "paste_deploy",
+        "flavor",
+        "the image cache",
+        _differs_from("keystone"),
+    ),
+    _Unbuilt("paste_deploy", "config_file", "a pipeline of the operator's own"),
+    _Unbuilt(
+        "oslo_messaging_notifications",
+        "driver",
+        "a message bus",
+        _kinds_beyond("log", "noop", ""),
+    ),
+    _Unbuilt("cors", "allowed_origin", "CORS"),
+    _Unbuilt("oslo_middleware", "enable_proxy_headers_parsing", "the parsing of proxy headers"),
+    _Unbuilt("profiler", "enabled", "profiling"),
+    _Unbuilt("database", "slave_connection", "reading from a replica"),
+    _Unbuilt("DEFAULT", "log_config_append", "logging by a file of its own"),
+    _Unbuilt("DEFAULT", "use_syslog", "logging to syslog"),
+    _Unbuilt("DEFAULT", "use_journal", "logging to the journal"),
+    _Unbuilt("DEFAULT", "use_json", "logging as JSON"),
+    _Unbuilt("DEFAULT", "log_rotation_type", "rotation of the log", _differs_from("none")),
+)
+
+_UNREAD: Mapping[str, str] = MappingProxyType(
+    {
+        "barbican": "a key manager",
+        "barbican_service_user": "a key manager",
+        "key_manager": "a key manager",
+        "vault": "a key manager",
+        "service_user": "sending service tokens",
+        "oslo_messaging_amqp": "a message bus",
+        "oslo_messaging_kafka": "a message bus",
+        "oslo_messaging_rabbit": "a message bus",
+        "oslo_reports": "the report on a signal",
+        "privsep": "work as another user",
+    }
+)
+"""Sections that libraries read by themselves once their feature exists."""
+
+
+def unbuilt(configuration: Configuration) -> Iterator[str]:
+    """Yield a sentence for every option that was set and whose feature does not exist."""
+    for row in UNBUILT:
+        values = configuration.section(row.section)
+        if values.is_set(row.option) and row.is_on(values.get(row.option)):
+            yield (
+                f"[{row.section}] {row.option} does not have its full effect: "
+                f"this version does not have {row.feature}."
+            )
+
+
+def unknown(
+    configuration: Configuration,
+    files: Iterator[tuple[Path, Mapping[str, Sequence[str]]]],
+) -> Iterator[str]:
+    """Yield a sentence for every name in *files* that means nothing here."""
+    known = _known_names(configuration)
+    for path, sections in files:
+        for section, names in sections.items():
+            key = _key(section)
+            if key in _UNREAD:
+                yield (
+                    f"Section [{section}] in {path.name} has no effect: "
+                    f"this version does not have {_UNREAD[key]}."
+                )
+            elif key not in known:
+                yield f"Section [{section}] in {path.name} is unknown and has no effect."
+            else:
+                for name in names:
+                    if name not in known[key]:
+                        yield (
+                            f"Option [{section}] {name} in {path.name} is unknown and has no "
+                            "effect."
+                        )
+
+
+def _key(section: str) -> str:
+    """Return the name under which oslo.config finds *section*."""
+    return section if section == "DEFAULT" else section.lower()
+
+
+def _known_names(configuration: Configuration) -> dict[str, set[str]]:
+    known: dict[str, set[str]] = {}
+    for section, options in configuration.known.items():
+        known.setdefault(_key(section), set())
+        for option in options.values():
+            known[_key(section)] |= {option.dest, option.name}
+            for former in option.deprecated_opts:
+                group = _key(former.group or section)
+                known.setdefault(group, set()).add(former.name or option.dest)
+    return known

@@ -1,0 +1,137 @@
+"""What is said when the configuration asks for more than there is."""
+
+import pytest
+
+from tests.unit.adapters.config.deployed import DEPLOYED, Load
+from vitrine.adapters.config.features import UNBUILT
+
+# One value for every row of the table that switches its feature on.
+SWITCHED_ON = {
+    "enabled_import_methods": "[web-download]",
+    "image_import_plugins": "[no_op]",
+    "node_staging_uri": "file:///var/staging",
+    "filesystem_store_datadir": "/var/staging",
+    "work_dir": "/var/work",
+    "enabled_backends": "fast:file, deep:rbd",
+    "stores": "file, rbd",
+    "default_store": "http",
+    "metadata_encryption_key": "0123456789abcdef",
+    "flavor": "caching",
+    "config_file": "/etc/glance/glance-api-paste.ini",
+    "driver": "messagingv2",
+    "allowed_origin": "https://dashboard.example.org",
+    "slave_connection": "mysql://db2/glance",
+    "image_cache_dir": "/var/cache",
+    "log_config_append": "/etc/glance/logging.conf",
+    "log_rotation_type": "size",
+}
+
+
+@pytest.mark.parametrize("row", UNBUILT, ids=lambda row: f"{row.option}, {row.feature}")
+def test_a_feature_that_does_not_exist_is_named_when_it_is_switched_on(
+    load_text: Load, row: object
+) -> None:
+    (found,) = (each for each in UNBUILT if each is row)
+    value = SWITCHED_ON.get(found.option, "true")
+    text = f"[{found.section}]\n{found.option} = {value}\n"
+    if found.option == "enabled_backends":
+        text += "[glance_store]\ndefault_backend = fast\n"
+
+    warnings = load_text(text).warnings
+
+    assert [
+        warning
+        for warning in warnings
+        if f"[{found.section}] {found.option} " in warning and found.feature in warning
+    ]
+
+
+def test_defaults_that_nobody_chose_are_no_reason_to_warn(load_text: Load) -> None:
+    settings = load_text("[DEFAULT]\n")
+
+    assert settings.imports.secure_hash
+    assert settings.imports.methods
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[DEFAULT]\nenabled_import_methods = []",
+        "[DEFAULT]\ndo_secure_hash = false",
+        "[DEFAULT]\nenabled_backends = fast:file\n[glance_store]\ndefault_backend = fast",
+        "[oslo_messaging_notifications]\ndriver = log\ndriver = noop",
+        "[glance_store]\nstores = file\ndefault_store = file",
+        "[oslo_middleware]\nenable_proxy_headers_parsing = false",
+        "[database]\nmax_pool_size = 7",
+    ],
+)
+def test_what_is_switched_off_or_exists_is_no_reason_to_warn(load_text: Load, text: str) -> None:
+    assert load_text(text).warnings == ()
+
+
+def test_unknown_names_are_said(load_text: Load) -> None:
+    warnings = load_text("""
+        [DEFAULT]
+        registry_host = 10.0.0.1
+        enabled_backends = fast:file
+        [glance_store]
+        default_backend = fast
+        [fast]
+        rbd_store_pool = images
+        [forgotten]
+        x = 1
+        [barbican]
+        auth_endpoint = http://10.0.0.1
+        """).warnings
+
+    assert [
+        "[DEFAULT] registry_host" in warnings[0],
+        "[fast] rbd_store_pool" in warnings[1],
+        "[forgotten]" in warnings[2],
+        "[barbican]" in warnings[3],
+    ] == [True] * 4
+    assert len(warnings) == 4
+
+
+def test_section_names_are_found_in_any_case_as_they_are_read(load_text: Load) -> None:
+    settings = load_text("[Vitrine]\nthreads = 7\n")
+
+    assert settings.server.threads == 7
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize("identity", ["none", "local"])
+def test_an_open_door_is_mentioned(load_text: Load, identity: str) -> None:
+    text = f"[vitrine]\nidentity = {identity}\nbind = "
+
+    (warning,) = load_text(text + "0.0.0.0:9292").warnings
+
+    assert "0.0.0.0:9292" in warning
+    assert load_text(text + "127.0.0.1:9292").warnings == ()
+    assert load_text(text + "[::1]:9292").warnings == ()
+
+
+def test_a_policy_file_that_is_named_and_not_there_is_mentioned(load_text: Load) -> None:
+    settings = load_text("[oslo_policy]\npolicy_file = rules.yaml\n")
+
+    assert settings.policy.file is None
+    assert ["policy_file" in warning for warning in settings.warnings] == [True]
+
+
+def test_a_deployed_file_gets_these_warnings_and_no_others(load_text: Load) -> None:
+    warnings = load_text(DEPLOYED).warnings
+
+    assert sorted(warning.split(" ")[1] for warning in warnings) == sorted(
+        [
+            "[oslo_messaging_rabbit]",
+            "enabled_import_methods",
+            "filesystem_store_datadir",
+            "filesystem_store_datadir",
+            "enabled_backends",
+            "enabled_backends",
+            "driver",
+            "allowed_origin",
+            "enable_proxy_headers_parsing",
+        ]
+    )
