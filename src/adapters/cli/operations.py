@@ -1,0 +1,68 @@
+"""What the command line needs: loading the configuration, and the service itself.
+
+The command line knows neither; whoever joins the parts passes them in.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Invocation:
+    """What was typed, as far as it changes the configuration.
+
+    Attributes:
+        config_files: Files to read instead of searching for them, in order.
+        config_dirs: Directories whose files are read after these.
+        bind: Where to listen, as HOST:PORT.
+        workers: Processes.
+        threads: Requests that one process serves at once.
+        identity: ``none``, ``local`` or ``keystone``.
+        debug: Whether to log details.
+    """
+
+    config_files: tuple[Path, ...] = ()
+    config_dirs: tuple[Path, ...] = ()
+    bind: str | None = None
+    workers: int | None = None
+    threads: int | None = None
+    identity: str | None = None
+    debug: bool = False
+
+
+class Configured(Protocol):
+    """Settings, of which the command line knows only this."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the operator should hear about them; whole sentences."""
+        ...
+
+
+SettingsT = TypeVar("SettingsT", bound=Configured)
+
+
+@attrs.frozen(kw_only=True)
+class Operations(Generic[SettingsT]):
+    """What the commands do. Any of them may raise a `VitrineError` to end in failure.
+
+    Attributes:
+        load_settings: Reads the configuration; `Misconfigured` when it is refused.
+        sample: Returns a configuration file of all options.
+        show: Returns the values in effect, without secrets.
+        serve: Serves until it is told to stop.
+        db_sync: Brings the database up to date; returns what was done.
+        db_version: Returns the revision of the database.
+        db_check: Returns whether the database is up to date.
+    """
+
+    load_settings: Callable[[Invocation], SettingsT]
+    sample: Callable[[], str]
+    show: Callable[[Invocation], str]
+    serve: Callable[[SettingsT], None]
+    db_sync: Callable[[SettingsT], str]
+    db_version: Callable[[SettingsT], str]
+    db_check: Callable[[SettingsT], bool]

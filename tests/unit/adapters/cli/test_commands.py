@@ -1,0 +1,159 @@
+"""What an operator types, and what comes of it."""
+
+from pathlib import Path
+
+import attrs
+import pytest
+from click.testing import CliRunner, Result
+
+from vitrine.adapters.cli.commands import make_cli
+from vitrine.adapters.cli.operations import Invocation, Operations
+from vitrine.core.errors import Misconfigured, PersistenceUnavailable
+
+
+@attrs.frozen
+class Loaded:
+    """Settings that remember what they were loaded for."""
+
+    invocation: Invocation
+    warnings: tuple[str, ...] = ()
+
+
+@attrs.define
+class Service:
+    """A service that only takes notes."""
+
+    current: bool = True
+    warnings: tuple[str, ...] = ()
+    refusal: str | None = None
+    away: bool = False
+    served: list[Invocation] = attrs.field(factory=list)
+
+    def run(self, *arguments: str) -> Result:
+        operations = Operations[Loaded](
+            load_settings=self.load,
+            sample=lambda: "[DEFAULT]\n",
+            show=lambda invocation: f"files = {len(invocation.config_files)}\n",
+            serve=lambda settings: self.served.append(settings.invocation),
+            db_sync=lambda _: "Brought up to date.",
+            db_version=self.version,
+            db_check=lambda _: self.current,
+        )
+        return CliRunner().invoke(make_cli(operations), arguments)
+
+    def load(self, invocation: Invocation) -> Loaded:
+        if self.refusal is not None:
+            raise Misconfigured(self.refusal)
+        return Loaded(invocation, self.warnings)
+
+    def version(self, _: Loaded) -> str:
+        if self.away:
+            raise PersistenceUnavailable
+        return "0001"
+
+
+def test_serve_hands_on_what_was_typed() -> None:
+    service = Service()
+
+    result = service.run(
+        "serve",
+        *("--config-file", "a.conf", "--config-file", "b.conf", "--config-dir", "c.d"),
+        *("--bind", "127.0.0.1:80", "--workers", "2", "--threads", "9"),
+        *("--identity", "local", "--debug"),
+    )
+
+    assert result.exit_code == 0
+    assert service.served == [
+        Invocation(
+            config_files=(Path("a.conf"), Path("b.conf")),
+            config_dirs=(Path("c.d"),),
+            bind="127.0.0.1:80",
+            workers=2,
+            threads=9,
+            identity="local",
+            debug=True,
+        )
+    ]
+
+
+def test_serve_leaves_what_was_not_typed_to_the_configuration() -> None:
+    service = Service()
+
+    assert service.run("serve").exit_code == 0
+    assert service.served == [Invocation()]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve", "--workers", "0"),
+        ("serve", "--threads", "few"),
+        ("serve", "--identity", "ldap"),
+        ("fly",),
+        ("db", "sync", "--bind", "x"),
+    ],
+)
+def test_what_is_not_understood_ends_with_2(arguments: tuple[str, ...]) -> None:
+    service = Service()
+
+    assert service.run(*arguments).exit_code == 2
+    assert service.served == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("serve",), ("db", "sync"), ("db", "version"), ("db", "check"), ("config", "check")],
+)
+def test_a_refused_configuration_ends_with_1_and_its_reason(arguments: tuple[str, ...]) -> None:
+    result = Service(refusal="[vitrine] bind: no.").run(*arguments)
+
+    assert result.exit_code == 1
+    assert result.stderr == "Error: [vitrine] bind: no.\n"
+    assert result.stdout == ""
+
+
+def test_a_failure_of_the_service_ends_with_1_and_its_reason() -> None:
+    result = Service(away=True).run("db", "version")
+
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {PersistenceUnavailable()}\n"
+
+
+def test_db_commands_say_what_they_found() -> None:
+    assert Service().run("db", "sync").stdout == "Brought up to date.\n"
+    assert Service().run("db", "version").stdout == "0001\n"
+
+
+@pytest.mark.parametrize(("current", "code"), [(True, 0), (False, 3)])
+def test_db_check_tells_by_its_exit_code(*, current: bool, code: int) -> None:
+    assert Service(current=current).run("db", "check").exit_code == code
+
+
+def test_config_check_prints_warnings_and_succeeds() -> None:
+    result = Service(warnings=("One thing.", "Another.")).run("config", "check")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Warning: One thing.\nWarning: Another.\n")
+
+
+def test_config_show_and_sample_print_what_they_are_given() -> None:
+    assert Service().run("config", "sample").stdout == "[DEFAULT]\n"
+    assert Service().run("config", "show", "--config-file", "a").stdout == "files = 1\n"
+
+
+def test_the_version_is_the_packages() -> None:
+    result = Service().run("--version")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("vitrine, version ")
+
+
+@pytest.mark.parametrize(
+    "command", [(), ("serve",), ("db",), ("db", "check"), ("config",), ("config", "check")]
+)
+def test_every_command_has_help_in_sentences(command: tuple[str, ...]) -> None:
+    result = Service().run(*command, "--help")
+
+    assert result.exit_code == 0
+    assert "Usage: vitrine" in result.stdout
+    assert "." in result.stdout
