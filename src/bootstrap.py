@@ -1,0 +1,471 @@
+"""The only module that knows every part: it joins them to a running service.
+
+`Container` makes each part when it is first asked for. Whoever embeds the
+service takes the container and replaces what it wants to be different::
+
+    container = Container(settings=providers.Object(settings))
+    container.persistence.override(providers.Object(MemoryPersistence()))
+    images = container.images()
+
+Nothing here opens a connection, a file or a thread, except `Background.start`
+and what requests do; so the application can be built before worker processes
+are forked from it.
+"""
+
+import json
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from wsgiref.types import WSGIApplication
+
+from dependency_injector import containers, providers
+
+from vitrine.adapters.clock import RandomIds, SystemClock
+from vitrine.adapters.config.settings import (
+    BackendSettings,
+    FileStoreSettings,
+    IdentityKind,
+    Settings,
+)
+from vitrine.adapters.http.middleware.identity import Identity
+from vitrine.adapters.http.queries import Paging
+from vitrine.adapters.http.routes import Api, routes
+from vitrine.adapters.http.schemas.image import CustomSchema, ImageSchema
+from vitrine.adapters.http.settings import HttpSettings
+from vitrine.adapters.http.shell import create_app
+from vitrine.adapters.http.views import ImageDisplay
+from vitrine.adapters.identity.anonymous import AnonymousAllowed
+from vitrine.adapters.identity.local import LocalIdentity
+from vitrine.adapters.identity.none import NoIdentity
+from vitrine.adapters.inspection.oslo import OsloInspector
+from vitrine.adapters.limits.settings import SettingsLimits
+from vitrine.adapters.notifications.log import LogNotifier
+from vitrine.adapters.notifications.silent import SilentNotifier
+from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
+from vitrine.adapters.policy.authorizer import OsloAuthorizer
+from vitrine.adapters.policy.protections import read_protections
+from vitrine.adapters.stores.catalogue import StoreCatalogue
+from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
+from vitrine.adapters.stores.memory import MemoryStore
+from vitrine.adapters.work.heartbeat import ThreadHeartbeat
+from vitrine.adapters.work.periodic import Periodic
+from vitrine.adapters.work.pump import ThreadPump
+from vitrine.core import errors
+from vitrine.core.images.formats import FormatRules
+from vitrine.core.protection import Protections, RuleFormat
+from vitrine.core.quota import Quotas
+from vitrine.ports.authorization import Authorizer
+from vitrine.ports.clock import Clock, Ids
+from vitrine.ports.identity import IdentityProvider
+from vitrine.ports.inspection import Inspector
+from vitrine.ports.limits import Limits
+from vitrine.ports.notifications import Notifier
+from vitrine.ports.persistence import Persistence
+from vitrine.ports.stores import Store, StoreInfo, Stores
+from vitrine.ports.work import Heartbeat, Pump
+from vitrine.usecases.catalogue import Images
+from vitrine.usecases.data import DataRules, ImageData
+from vitrine.usecases.discovery import Discovery
+from vitrine.usecases.gate import Gate
+from vitrine.usecases.housekeeping import Housekeeping, Relay
+from vitrine.usecases.removal import Removal
+from vitrine.usecases.sharing import Sharing
+from vitrine.usecases.units import Units
+
+if TYPE_CHECKING:
+    from vitrine.adapters.persistence.sql.persistence import SqlPersistence
+
+_log: Final = logging.getLogger(__name__)
+
+IN_MEMORY: Final = "memory://"
+"""The database URL of a catalogue that ends with its process."""
+
+_RELAY_PAUSE: Final = timedelta(seconds=1)
+_LONGEST_HOUSEKEEPING_PAUSE: Final = timedelta(seconds=30)
+
+
+# --- parts that the settings choose --------------------------------------------------
+
+
+def _persistence(settings: Settings) -> Persistence:
+    if settings.database.url == IN_MEMORY:
+        return MemoryPersistence()
+    return _sql(settings)
+
+
+def _sql(settings: Settings) -> "SqlPersistence":
+    # Imported here: the drivers take their time, and not every service needs them.
+    from vitrine.adapters.persistence.sql.engines import Limits as PoolLimits  # noqa: PLC0415
+    from vitrine.adapters.persistence.sql.persistence import SqlPersistence  # noqa: PLC0415
+
+    database = settings.database
+    limits = PoolLimits(
+        connections=database.pool_size,
+        burst=database.max_overflow,
+        wait=database.pool_timeout,
+        recycle=database.recycle_time,
+    )
+    return SqlPersistence(database.url, limits=limits)
+
+
+def _file_store(backend: BackendSettings, options: FileStoreSettings) -> Store:
+    return FilesystemStore(
+        backend.id,
+        [
+            DataDirectory(path=str(path), priority=priority)
+            for path, priority in options.directories
+        ],
+        mode=options.permissions or 0,
+        sparse=options.thin_provisioning,
+        chunk_size=options.chunk_size,
+    )
+
+
+def _store(backend: BackendSettings) -> Store | None:
+    """Return the store, or None for a kind that does not exist (yet)."""
+    if isinstance(backend.options, FileStoreSettings):
+        return _file_store(backend, backend.options)
+    return MemoryStore(backend.id) if backend.kind == "memory" else None
+
+
+def _stores(settings: Settings) -> Stores:
+    entries = [
+        (
+            StoreInfo(id=backend.id, description=backend.description, weight=backend.weight),
+            store,
+        )
+        for backend in settings.stores.backends
+        if (store := _store(backend)) is not None
+    ]
+    return StoreCatalogue(
+        entries, default_id=settings.stores.default, multiple=settings.stores.multiple
+    )
+
+
+def _authorizer(settings: Settings) -> Authorizer:
+    return OsloAuthorizer(
+        policy_file=settings.policy.file,
+        policy_dirs=settings.policy.directories,
+        enforce_new_defaults=settings.policy.enforce_new_defaults,
+    )
+
+
+def _protections(settings: Settings, authorizer: Authorizer) -> Protections:
+    chosen = settings.protections
+    if chosen.file is None:
+        return Protections.none()
+    return read_protections(chosen.file, RuleFormat(chosen.rule_format), authorizer.knows)
+
+
+def _identity(settings: Settings) -> IdentityProvider:
+    provider = _plain_identity(settings)
+    return AnonymousAllowed(provider) if settings.api.allow_anonymous_access else provider
+
+
+def _plain_identity(settings: Settings) -> IdentityProvider:
+    match settings.identity.kind:
+        case IdentityKind.NONE:
+            return NoIdentity()
+        case IdentityKind.LOCAL:
+            return LocalIdentity(settings.identity.local_users)
+        case IdentityKind.KEYSTONE:
+            from vitrine.adapters.identity.keystone import KeystoneIdentity  # noqa: PLC0415
+
+            return KeystoneIdentity(settings.identity.keystone)
+
+
+def _notifier(settings: Settings) -> Notifier:
+    chosen = settings.notifications
+    if "log" in chosen.drivers:
+        return LogNotifier(chosen.publisher_id, disabled=chosen.disabled)
+    return SilentNotifier()
+
+
+def _quotas(settings: Settings) -> Quotas:
+    limits = settings.limits
+    return Quotas(
+        members=limits.members,
+        properties=limits.properties,
+        tags=limits.tags,
+        locations=limits.locations,
+        image_size=limits.image_size,
+    )
+
+
+def _data_rules(settings: Settings) -> DataRules:
+    return DataRules(
+        algorithm=settings.stores.hashing_algorithm,
+        formats=FormatRules(
+            require_match=settings.formats.require_match,
+            gpt_nonfatal=frozenset(settings.formats.gpt_nonfatal_checks),
+        ),
+        largest=settings.limits.image_size,
+    )
+
+
+def _schema(settings: Settings) -> ImageSchema:
+    formats = settings.formats
+    return ImageSchema(
+        disk_formats=formats.disk_formats,
+        container_formats=formats.container_formats,
+        custom=CustomSchema() if formats.schema_file is None else _custom(formats.schema_file),
+    )
+
+
+def _custom(path: Path) -> CustomSchema:
+    try:
+        document: object = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise errors.Misconfigured(
+            "The schema of custom image properties cannot be read."
+        ) from None
+    return CustomSchema.read(document)
+
+
+def _http_settings(settings: Settings, identity: IdentityProvider) -> HttpSettings:
+    api = settings.api
+    return HttpSettings(
+        public_endpoint=api.public_endpoint,
+        multiple_stores=settings.stores.multiple,
+        max_request_id_length=api.max_request_id_length,
+        max_document=api.max_document_size,
+        disable_file=api.healthcheck_disable_file,
+        trust_proxy_headers=api.proxy_headers,
+        challenge=identity.challenge,
+    )
+
+
+def _api(  # noqa: PLR0913 - everything that the routes lead to
+    settings: Settings,
+    *,
+    stores: Stores,
+    images: Images,
+    data: ImageData,
+    sharing: Sharing,
+    discovery: Discovery,
+    schema: ImageSchema,
+) -> Api:
+    return Api(
+        images=images,
+        data=data,
+        sharing=sharing,
+        discovery=discovery,
+        schema=schema,
+        display=ImageDisplay(
+            locations=settings.api.show_multiple_locations,
+            direct_url=settings.api.show_image_direct_url,
+            stores=stores.multiple,
+            best_first=stores.by_weight,
+        ),
+        paging=Paging(default=settings.api.page_size, most=settings.api.page_size_max),
+        multiple_stores=stores.multiple,
+    )
+
+
+def _app(
+    settings: Settings, api: Api, identity: IdentityProvider, authorizer: Authorizer
+) -> WSGIApplication:
+    return create_app(
+        add_routes=routes(api),
+        identity_middleware=Identity(identity, authorizer),
+        settings=_http_settings(settings, identity),
+    )
+
+
+def _lease_ttl(settings: Settings) -> timedelta:
+    return timedelta(seconds=settings.work.lease_ttl)
+
+
+class Background:
+    """What goes on in a worker process beside requests."""
+
+    def __init__(
+        self, housekeeping: Housekeeping, relay: Relay, *, lease_ttl: timedelta, events: bool
+    ) -> None:
+        """Take what is to go on; *events* tells whether there are any to publish."""
+        pause = min(lease_ttl / 2, _LONGEST_HOUSEKEEPING_PAUSE)
+        self._runners = [Periodic(pause, housekeeping.run, "housekeeping")]
+        if events:
+            self._runners.append(Periodic(_RELAY_PAUSE, relay.run, "relay"))
+
+    def start(self) -> None:
+        """Begin, in a process that has been forked."""
+        for runner in self._runners:
+            runner.start()
+
+    def stop(self) -> None:
+        """End, after what is being done."""
+        for runner in self._runners:
+            runner.stop()
+
+
+def _background(
+    housekeeping: Housekeeping, relay: Relay, notifier: Notifier, lease_ttl: timedelta
+) -> Background:
+    return Background(housekeeping, relay, lease_ttl=lease_ttl, events=notifier.enabled)
+
+
+# --- the container -------------------------------------------------------------------
+
+
+class Container(containers.DeclarativeContainer):
+    """Every part of a running service, built when first asked for."""
+
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+
+    lease_ttl = providers.Singleton[timedelta](_lease_ttl, settings)
+    clock = providers.Singleton[Clock](SystemClock)
+    ids = providers.Singleton[Ids](RandomIds)
+
+    # what the world looks like
+    persistence = providers.Singleton[Persistence](_persistence, settings)
+    stores = providers.Singleton[Stores](_stores, settings)
+    identity = providers.Singleton[IdentityProvider](_identity, settings)
+    authorizer = providers.Singleton[Authorizer](_authorizer, settings)
+    protections = providers.Singleton[Protections](_protections, settings, authorizer)
+    notifier = providers.Singleton[Notifier](_notifier, settings)
+    inspector = providers.Singleton[Inspector](OsloInspector)
+    limits = providers.Singleton[Limits](
+        SettingsLimits, settings.provided.limits.user_storage.as_(lambda size: size or None)
+    )
+    pump = providers.Singleton[Pump](ThreadPump)
+    heartbeat = providers.Singleton[Heartbeat](
+        ThreadHeartbeat, persistence.provided.leases, ttl=lease_ttl
+    )
+
+    # what can be done
+    quotas = providers.Singleton[Quotas](_quotas, settings)
+    units = providers.Singleton(Units, persistence, clock, ids, notifier)
+    gate = providers.Singleton(Gate, persistence, authorizer, protections)
+    removal = providers.Singleton(
+        Removal,
+        persistence=persistence,
+        units=units,
+        stores=stores,
+        heartbeat=heartbeat,
+        clock=clock,
+        ids=ids,
+    )
+    images = providers.Singleton(
+        Images,
+        persistence=persistence,
+        units=units,
+        gate=gate,
+        removal=removal,
+        limits=limits,
+        quotas=quotas,
+        clock=clock,
+        ids=ids,
+    )
+    data = providers.Singleton(
+        ImageData,
+        persistence=persistence,
+        units=units,
+        gate=gate,
+        stores=stores,
+        inspector=inspector,
+        limits=limits,
+        notifier=notifier,
+        pump=pump,
+        heartbeat=heartbeat,
+        clock=clock,
+        ids=ids,
+        rules=providers.Singleton(_data_rules, settings),
+    )
+    sharing = providers.Singleton(
+        Sharing, persistence=persistence, units=units, gate=gate, quotas=quotas, clock=clock
+    )
+    discovery = providers.Singleton(Discovery, stores=stores)
+    housekeeping = providers.Singleton(
+        Housekeeping,
+        persistence=persistence,
+        units=units,
+        stores=stores,
+        removal=removal,
+        heartbeat=heartbeat,
+        clock=clock,
+        ids=ids,
+    )
+    relay = providers.Singleton(
+        Relay, persistence=persistence, notifier=notifier, ids=ids, ttl=lease_ttl
+    )
+    background = providers.Singleton(_background, housekeeping, relay, notifier, lease_ttl)
+
+    # how it is reached
+    schema = providers.Singleton(_schema, settings)
+    api = providers.Singleton(
+        _api,
+        settings,
+        stores=stores,
+        images=images,
+        data=data,
+        sharing=sharing,
+        discovery=discovery,
+        schema=schema,
+    )
+    app = providers.Singleton[WSGIApplication](_app, settings, api, identity, authorizer)
+
+
+def create_app_for(settings: Settings) -> WSGIApplication:
+    """Return the whole service as a WSGI application, with nothing going on beside it."""
+    return Container(settings=providers.Object(settings)).app()
+
+
+# --- the operations of the command ---------------------------------------------------
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal says otherwise.
+
+    Raises:
+        Misconfigured: A setting makes this impossible.
+    """
+    # gunicorn, which only this needs
+    from vitrine.adapters.http import server  # noqa: PLC0415
+    from vitrine.adapters.http.connection import Patience  # noqa: PLC0415
+
+    if settings.database.embedded:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        database_sync(settings)
+    container = Container(settings=providers.Object(settings))
+    app = container.app()
+    background = container.background()
+    chosen = settings.server
+    server.run(
+        lambda: app,
+        server.ServerSettings(
+            bind=(chosen.bind,),
+            workers=chosen.workers,
+            threads=chosen.threads,
+            graceful_timeout=chosen.graceful_timeout,
+            patience=Patience(
+                silence=chosen.socket_timeout,
+                slowest=chosen.min_transfer_rate,
+                grace=chosen.transfer_grace,
+            ),
+        ),
+        on_worker_start=background.start,
+        on_worker_stop=background.stop,
+    )
+
+
+def database_sync(settings: Settings) -> str:
+    """Bring the database's schema up to date and return its version."""
+    from vitrine.adapters.persistence.sql import migrate  # noqa: PLC0415
+
+    return migrate.upgrade(settings.database.url)
+
+
+def database_version(settings: Settings) -> str:
+    """Return the version of the database's schema, ``none`` before the first."""
+    from vitrine.adapters.persistence.sql import migrate  # noqa: PLC0415
+
+    return migrate.current(settings.database.url) or "none"
+
+
+def database_is_current(settings: Settings) -> bool:
+    """Return whether the database's schema is the one this version works with."""
+    from vitrine.adapters.persistence.sql import migrate  # noqa: PLC0415
+
+    return migrate.is_current(settings.database.url)

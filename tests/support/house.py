@@ -1,0 +1,193 @@
+"""The whole service in memory, held still: what tests of use cases stand on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import attrs
+
+from tests.support.clock import CountingIds, ManualClock
+from vitrine.adapters.inspection.oslo import OsloInspector
+from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
+from vitrine.adapters.policy.authorizer import OsloAuthorizer
+from vitrine.adapters.stores.catalogue import StoreCatalogue
+from vitrine.adapters.stores.memory import MemoryStore
+from vitrine.adapters.work.heartbeat import ManualHeartbeat
+from vitrine.adapters.work.pump import InlinePump
+from vitrine.core.context import Context
+from vitrine.core.events import Event
+from vitrine.core.images.creation import NewImage
+from vitrine.core.images.image import Image
+from vitrine.core.protection import Protections
+from vitrine.core.quota import Quotas, Resource
+from vitrine.ports.limits import Limits
+from vitrine.ports.notifications import Notifier
+from vitrine.ports.persistence import Persistence
+from vitrine.ports.stores import Store, StoreInfo
+from vitrine.usecases.catalogue import Images
+from vitrine.usecases.data import DataRules, ImageData
+from vitrine.usecases.gate import Gate
+from vitrine.usecases.housekeeping import Housekeeping, Relay
+from vitrine.usecases.removal import Removal
+from vitrine.usecases.sharing import Sharing
+from vitrine.usecases.units import Units
+
+TTL = timedelta(seconds=60)
+
+ADMIN = Context(
+    user_id="root", project_id="admin", roles={"admin", "member", "reader"}, is_admin=True
+)
+DEMO = Context(user_id="dora", project_id="demo", roles={"member", "reader"})
+DEMO_READER = Context(user_id="rita", project_id="demo", roles={"reader"})
+ALT = Context(user_id="alma", project_id="alt", roles={"member", "reader"})
+
+
+class FixedLimits(Limits):
+    """Limits that a test sets, the same for every project."""
+
+    def __init__(self) -> None:
+        self.limits: dict[Resource, int | None] = {}
+
+    def of(self, project: str, resource: Resource) -> int | None:
+        return self.limits.get(resource)
+
+
+class ListeningNotifier(Notifier):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.published: list[Event] = []
+        self.noticed: list[Event] = []
+
+    @property
+    def enabled(self) -> bool:
+        return True
+
+    def publish(self, events: Sequence[Event]) -> None:
+        self.published.extend(events)
+
+    def notice(self, event: Event) -> None:
+        self.noticed.append(event)
+
+
+class House:
+    """Every use case over adapters that live in memory.
+
+    Attributes that tests pass in stand in for the default: a persistence or a
+    store that fails, say. `after_crash` is the same house after a power cut: what
+    was remembered and stored is there, and nothing else.
+    """
+
+    def __init__(
+        self,
+        *,
+        persistence: Persistence | None = None,
+        stores: Mapping[str, Store] | None = None,
+        clock: ManualClock | None = None,
+        ids: CountingIds | None = None,
+        quotas: Quotas | None = None,
+        protections: Protections | None = None,
+        rules: DataRules | None = None,
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.ids = ids or CountingIds()
+        self.persistence = persistence or MemoryPersistence(self.clock.now)
+        self.stores = dict(stores or {"memory": MemoryStore("memory")})
+        self.catalogue = StoreCatalogue(
+            [(StoreInfo(id=name), store) for name, store in self.stores.items()],
+            default_id=next(iter(self.stores)),
+            multiple=len(self.stores) > 1,
+        )
+        self.notifier = ListeningNotifier()
+        self.limits = FixedLimits()
+        self.quotas = quotas or Quotas()
+        self.heartbeat = ManualHeartbeat(
+            self.persistence.leases, ttl=TTL, monotonic=self.clock.monotonic
+        )
+        self.units = Units(self.persistence, self.clock, self.ids, self.notifier)
+        self.gate = Gate(self.persistence, _AUTHORIZER, protections or Protections.none())
+        self.removal = Removal(
+            persistence=self.persistence,
+            units=self.units,
+            stores=self.catalogue,
+            heartbeat=self.heartbeat,
+            clock=self.clock,
+            ids=self.ids,
+        )
+        self.images = Images(
+            persistence=self.persistence,
+            units=self.units,
+            gate=self.gate,
+            removal=self.removal,
+            limits=self.limits,
+            quotas=self.quotas,
+            clock=self.clock,
+            ids=self.ids,
+        )
+        self.data = ImageData(
+            persistence=self.persistence,
+            units=self.units,
+            gate=self.gate,
+            stores=self.catalogue,
+            inspector=OsloInspector(),
+            limits=self.limits,
+            notifier=self.notifier,
+            pump=InlinePump(),
+            heartbeat=self.heartbeat,
+            clock=self.clock,
+            ids=self.ids,
+            rules=rules or DataRules(),
+        )
+        self.sharing = Sharing(
+            persistence=self.persistence,
+            units=self.units,
+            gate=self.gate,
+            quotas=self.quotas,
+            clock=self.clock,
+        )
+        self.housekeeping = Housekeeping(
+            persistence=self.persistence,
+            units=self.units,
+            stores=self.catalogue,
+            removal=self.removal,
+            heartbeat=self.heartbeat,
+            clock=self.clock,
+            ids=self.ids,
+        )
+        self.relay = Relay(
+            persistence=self.persistence, notifier=self.notifier, ids=self.ids, ttl=TTL
+        )
+
+    def create(self, context: Context = DEMO, **fields: Any) -> Image:  # noqa: ANN401 - fields of NewImage
+        """Create an image that can take raw data, changed by *fields*."""
+        new = attrs.evolve(NewImage(disk_format="raw", container_format="bare"), **fields)
+        return self.images.create(context, new)
+
+    def upload(self, image_id: str, data: bytes, context: Context = DEMO, **how: Any) -> None:  # noqa: ANN401 - arguments of upload
+        """Store *data* in small pieces."""
+        self.data.upload(context, image_id, pieces(data), **how)
+
+    def stored(self, image_id: str) -> Image:
+        """Return an image as it is remembered, whoever may see it."""
+        record = self.persistence.images.get(image_id)
+        assert record is not None
+        return record.image
+
+    def bytes_of(self, image_id: str, context: Context = DEMO) -> bytes | None:
+        """Download an image whole."""
+        download = self.data.download(context, image_id)
+        if download is None:
+            return None
+        try:
+            return b"".join(download.reader.pieces())
+        finally:
+            download.reader.close()
+
+
+_AUTHORIZER = OsloAuthorizer()
+
+
+def pieces(data: bytes, size: int = 1000) -> Iterator[bytes]:
+    """Cut *data* up."""
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
