@@ -9,8 +9,9 @@ a writer or a reader belongs to one thread at a time.
 """
 
 import enum
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 
@@ -43,6 +44,9 @@ class Ability(enum.Flag):
     RANGE = enum.auto()
 
 
+_KEY: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,255}")
+
+
 @attrs.frozen(kw_only=True)
 class BlobTarget:
     """What is going to be written.
@@ -55,7 +59,7 @@ class BlobTarget:
     """
 
     session_id: str
-    key: str
+    key: str = attrs.field(validator=attrs.validators.matches_re(_KEY))
     size: int | None = None
 
 
