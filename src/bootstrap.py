@@ -16,9 +16,10 @@ import json
 import logging
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from wsgiref.types import WSGIApplication
 
+import attrs
 from dependency_injector import containers, providers
 
 from vitrine.adapters.clock import RandomIds, SystemClock
@@ -26,6 +27,7 @@ from vitrine.adapters.config.settings import (
     BackendSettings,
     FileStoreSettings,
     IdentityKind,
+    KeystoneSettings,
     Settings,
 )
 from vitrine.adapters.http.middleware.identity import Identity
@@ -36,13 +38,12 @@ from vitrine.adapters.http.settings import HttpSettings
 from vitrine.adapters.http.shell import create_app
 from vitrine.adapters.http.views import ImageDisplay
 from vitrine.adapters.identity.anonymous import AnonymousAllowed
-from vitrine.adapters.identity.local import LocalIdentity
-from vitrine.adapters.identity.none import NoIdentity
+from vitrine.adapters.identity.local import BUILT_IN_USERS, LocalIdentity, LocalUser
+from vitrine.adapters.identity.nobody import NoIdentity
 from vitrine.adapters.inspection.oslo import OsloInspector
 from vitrine.adapters.limits.settings import SettingsLimits
 from vitrine.adapters.notifications.log import LogNotifier
 from vitrine.adapters.notifications.silent import SilentNotifier
-from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
 from vitrine.adapters.policy.authorizer import OsloAuthorizer
 from vitrine.adapters.policy.protections import read_protections
 from vitrine.adapters.stores.catalogue import StoreCatalogue
@@ -73,13 +74,7 @@ from vitrine.usecases.removal import Removal
 from vitrine.usecases.sharing import Sharing
 from vitrine.usecases.units import Units
 
-if TYPE_CHECKING:
-    from vitrine.adapters.persistence.sql.persistence import SqlPersistence
-
 _log: Final = logging.getLogger(__name__)
-
-IN_MEMORY: Final = "memory://"
-"""The database URL of a catalogue that ends with its process."""
 
 _RELAY_PAUSE: Final = timedelta(seconds=1)
 _LONGEST_HOUSEKEEPING_PAUSE: Final = timedelta(seconds=30)
@@ -89,12 +84,6 @@ _LONGEST_HOUSEKEEPING_PAUSE: Final = timedelta(seconds=30)
 
 
 def _persistence(settings: Settings) -> Persistence:
-    if settings.database.url == IN_MEMORY:
-        return MemoryPersistence()
-    return _sql(settings)
-
-
-def _sql(settings: Settings) -> "SqlPersistence":
     # Imported here: the drivers take their time, and not every service needs them.
     from vitrine.adapters.persistence.sql.engines import Limits as PoolLimits  # noqa: PLC0415
     from vitrine.adapters.persistence.sql.persistence import SqlPersistence  # noqa: PLC0415
@@ -168,11 +157,30 @@ def _plain_identity(settings: Settings) -> IdentityProvider:
         case IdentityKind.NONE:
             return NoIdentity()
         case IdentityKind.LOCAL:
-            return LocalIdentity(settings.identity.local_users)
+            users = [
+                LocalUser(name=user.name, project=user.project, roles=user.roles)
+                for user in settings.identity.local_users
+            ]
+            return LocalIdentity(users or BUILT_IN_USERS)
         case IdentityKind.KEYSTONE:
-            from vitrine.adapters.identity.keystone import KeystoneIdentity  # noqa: PLC0415
+            return _keystone(settings.identity.keystone)
 
-            return KeystoneIdentity(settings.identity.keystone)
+
+def _keystone(settings: KeystoneSettings) -> IdentityProvider:
+    # keystoneauth, which only this needs
+    from vitrine.adapters.identity.account import ServiceAccount  # noqa: PLC0415
+    from vitrine.adapters.identity.keystone import KeystoneIdentity  # noqa: PLC0415
+
+    return KeystoneIdentity(
+        ServiceAccount(**attrs.asdict(settings.credentials)),
+        www_authenticate_uri=settings.www_authenticate_uri,
+        interface=settings.interface,
+        timeout=settings.timeout,
+        retries=settings.retries,
+        cache_time=settings.token_cache_time,
+        service_token_roles=settings.service_token_roles,
+        service_token_roles_required=settings.service_token_roles_required,
+    )
 
 
 def _notifier(settings: Settings) -> Notifier:
@@ -180,6 +188,10 @@ def _notifier(settings: Settings) -> Notifier:
     if "log" in chosen.drivers:
         return LogNotifier(chosen.publisher_id, disabled=chosen.disabled)
     return SilentNotifier()
+
+
+def _limits(settings: Settings) -> Limits:
+    return SettingsLimits(settings.limits.user_storage or None)
 
 
 def _quotas(settings: Settings) -> Quotas:
@@ -326,9 +338,7 @@ class Container(containers.DeclarativeContainer):
     protections = providers.Singleton[Protections](_protections, settings, authorizer)
     notifier = providers.Singleton[Notifier](_notifier, settings)
     inspector = providers.Singleton[Inspector](OsloInspector)
-    limits = providers.Singleton[Limits](
-        SettingsLimits, settings.provided.limits.user_storage.as_(lambda size: size or None)
-    )
+    limits = providers.Singleton[Limits](_limits, settings)
     pump = providers.Singleton[Pump](ThreadPump)
     heartbeat = providers.Singleton[Heartbeat](
         ThreadHeartbeat, persistence.provided.leases, ttl=lease_ttl
@@ -454,7 +464,8 @@ def database_sync(settings: Settings) -> str:
     """Bring the database's schema up to date and return its version."""
     from vitrine.adapters.persistence.sql import migrate  # noqa: PLC0415
 
-    return migrate.upgrade(settings.database.url)
+    migrate.upgrade(settings.database.url)
+    return migrate.head()
 
 
 def database_version(settings: Settings) -> str:
