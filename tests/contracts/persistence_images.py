@@ -257,7 +257,7 @@ class ImagesContract(PersistenceContractBase):
             try:
                 query = attrs.evolve(data.draw(strategies.queries()), filters=(), after=None)
                 walked: list[ImageRecord] = []
-                while page := persistence.images.page(query):
+                while len(walked) <= len(records) and (page := persistence.images.page(query)):
                     assert len(page) <= query.limit
                     walked += page
                     query = attrs.evolve(query, after=query.position(page[-1].image))
