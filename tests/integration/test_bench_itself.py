@@ -17,7 +17,14 @@ from keystoneauth1.exceptions import Unauthorized
 from keystoneauth1.identity import v3
 from oslo_utils.imageutils import format_inspector
 
-from tests.support.clients import Access, Api, OpenStack
+from tests.support.clients import (
+    Access,
+    Api,
+    OpenStack,
+    glance_client,
+    image_adapter,
+    sdk_connection,
+)
 from tests.support.images import KINDS, SIZE, Images
 from tests.support.processes import NotReady, Program, answers, free_port, wait_until
 from tests.support.server import Server
@@ -263,6 +270,46 @@ class TestClients:
         assert body["token"] == "alt"
         found = sdk(server, user="alt").image.get("/images")
         assert found.json()["token"] == "alt"
+
+    @pytest.mark.parametrize("catalog", [False, True])
+    def test_with_keystone_each_client_brings_a_token_of_its_user(
+        self,
+        make_server: Callable[..., Server],
+        own_keystone: Keystone,
+        access: Callable[..., Access],
+        catalog: bool,  # noqa: FBT001 (a parameter of the test, not of an interface)
+    ) -> None:
+        server = make_server(program=STAND_IN)
+        server.start()
+        if catalog:
+            own_keystone.point_images_at(server.url)
+        caller = access(server, mode="keystone", keystone=own_keystone, catalog=catalog)
+        with contextlib.closing(sdk_connection(caller)) as connection:
+            by_sdk = connection.image.get("/images").json()
+        by_adapter = image_adapter(caller).get("/v2/images").json()
+        _, by_glanceclient = glance_client(caller).http_client.get("/v2/images")
+        for shown in (by_sdk, by_adapter, by_glanceclient):
+            found = own_keystone.validate(shown["token"])
+            assert found is not None
+            assert found["user"]["name"] == "demo"
+
+    def test_the_command_line_has_a_token_of_keystone(
+        self,
+        make_server: Callable[..., Server],
+        keystone: Keystone,
+        openstack_cli: Callable[..., OpenStack],
+    ) -> None:
+        server = make_server(program=STAND_IN)
+        server.start()
+        run = openstack_cli(server, mode="keystone", keystone=keystone)
+        assert run.json("image", "list") == []
+
+    def test_the_command_line_needs_nobody_where_nobody_is_asked_for(
+        self, make_server: Callable[..., Server], openstack_cli: Callable[..., OpenStack]
+    ) -> None:
+        server = make_server(program=STAND_IN)
+        server.start()
+        assert openstack_cli(server, mode="none").json("image", "list") == []
 
     def test_the_command_line_reaches_the_server(
         self, make_server: Callable[..., Server], openstack_cli: Callable[..., OpenStack]
