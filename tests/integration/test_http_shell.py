@@ -124,12 +124,12 @@ class Server:
     def log(self) -> str:
         return self._log.read_text()
 
-    def await_log(self, text: str, *, since: int = 0) -> None:
-        """Wait until *text* is in the log, behind *since*."""
-        while text not in self.log()[since:]:
+    def await_log(self, text: str, *, since: int = 0, times: int = 1) -> None:
+        """Wait until *text* is in the log so many times, behind *since*."""
+        while self.log()[since:].count(text) < times:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.02)
-                assert text in self.log()[since:]
+                assert self.log()[since:].count(text) >= times
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -231,7 +231,7 @@ def test_a_worker_tells_of_its_start(server: Server) -> None:
 def test_the_access_log_names_the_request_without_its_query(server: Server) -> None:
     answer = server.ask("GET /v2/documents?secret-query=1 HTTP/1.1\nX-Openstack-Request-Id: log-1")
     assert answer.headers["x-openstack-request-id"] == "req-log-1"
-    server.ask("GET /healthcheck HTTP/1.1")
+    server.await_log("req-log-1")
     (line,) = (line for line in server.log().splitlines() if "req-log-1" in line)
     assert re.search(r'vitrine\.access .*"GET /v2/documents" 200 \d+ \d', line)
     assert "secret-query" not in server.log()
@@ -473,6 +473,7 @@ def test_clients_that_leave_in_mid_download_leave_no_trace_in_the_log(server: Se
         stream.send(f"GET {path} HTTP/1.1\r\n\r\n")
         assert stream.line() == "HTTP/1.1 200 OK"
         stream.reset()
+    server.await_log('" 200 ', since=before, times=9)
     assert server.ask("GET /healthcheck HTTP/1.1").status == "200 OK"
     written = server.log()[before:]
     assert "Traceback" not in written
