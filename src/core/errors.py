@@ -223,10 +223,10 @@ class BaseAttributeKept(Forbidden):
 
 @attrs.define(eq=False)
 class ForeignOwner(Forbidden):
-    """Only an administrator can give an image to another project."""
+    """Only an administrator can give an image or a namespace to another project."""
 
     def __str__(self) -> str:
-        return "You are not permitted to set the owner of an image to another project."
+        return "You are not permitted to set the owner to another project."
 
 
 @attrs.define(eq=False)
@@ -279,6 +279,16 @@ class ActionNotAllowed(Forbidden):
 
     def __str__(self) -> str:
         return f"Image {self.image_id} is {self.status}; it cannot be {self.action}."
+
+
+@attrs.define(eq=False)
+class NamespaceProtected(Forbidden):
+    """The namespace is marked as protected: it and what is in it cannot be deleted."""
+
+    namespace: str
+
+    def __str__(self) -> str:
+        return f"The namespace '{self.namespace}' is protected; nothing of it can be deleted."
 
 
 @attrs.define(eq=False)
@@ -342,6 +352,40 @@ class BlobNotFound(NotFound):
 
     def __str__(self) -> str:
         return "The image's data was not found in its store."
+
+
+@attrs.define(eq=False)
+class NamespaceNotFound(NotFound):
+    """No namespace has this name, or the caller may not learn that one does."""
+
+    namespace: str
+
+    def __str__(self) -> str:
+        return f"No namespace '{self.namespace}' was found."
+
+
+@attrs.define(eq=False)
+class MetadefsHidden(NotFound):
+    """The caller may not learn of any metadata definitions."""
+
+    def __str__(self) -> str:
+        return "No metadata definitions were found."
+
+
+@attrs.define(eq=False)
+class DefinitionNotFound(NotFound):
+    """The namespace defines nothing of this kind and name.
+
+    Attributes:
+        kind: What was looked for, such as ``tag``.
+        name: Its name.
+    """
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"The namespace has no {self.kind} '{self.name}'."
 
 
 # --- facts: not now ------------------------------------------------------------------
@@ -438,6 +482,40 @@ class Stale(Conflict):
 
     def __str__(self) -> str:
         return f"Image {self.image_id} is being changed by many at once; please try again."
+
+
+@attrs.define(eq=False)
+class StaleNamespace(Stale):
+    """As `Stale`, of a namespace; *image_id* is the namespace's id, which nobody sees."""
+
+    def __str__(self) -> str:
+        return "The namespace is being changed by many at once; please try again."
+
+
+@attrs.define(eq=False)
+class NamespaceExists(Conflict):
+    """There is a namespace with this name, perhaps one that the caller may not see."""
+
+    namespace: str
+
+    def __str__(self) -> str:
+        return f"A namespace '{self.namespace}' exists already."
+
+
+@attrs.define(eq=False)
+class DefinitionExists(Conflict):
+    """The namespace defines something of this kind and name already.
+
+    Attributes:
+        kind: What it is, such as ``tag``.
+        name: Its name.
+    """
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"The namespace already has the {self.kind} '{self.name}'."
 
 
 @attrs.define(eq=False)

@@ -12,7 +12,7 @@ from vitrine.core.images.properties import is_internal
 
 
 class EventType(enum.StrEnum):
-    """The events of images and members, by their names on the message bus."""
+    """The events of everything there is, by their names on the message bus."""
 
     IMAGE_CREATE = "image.create"
     IMAGE_UPDATE = "image.update"
@@ -24,6 +24,23 @@ class EventType(enum.StrEnum):
     MEMBER_CREATE = "image.member.create"
     MEMBER_UPDATE = "image.member.update"
     MEMBER_DELETE = "image.member.delete"
+    METADEF_NAMESPACE_CREATE = "metadef_namespace.create"
+    METADEF_NAMESPACE_UPDATE = "metadef_namespace.update"
+    METADEF_NAMESPACE_DELETE = "metadef_namespace.delete"
+    METADEF_NAMESPACE_DELETE_OBJECTS = "metadef_namespace.delete_objects"
+    METADEF_NAMESPACE_DELETE_PROPERTIES = "metadef_namespace.delete_properties"
+    METADEF_NAMESPACE_DELETE_TAGS = "metadef_namespace.delete_tags"
+    METADEF_OBJECT_CREATE = "metadef_object.create"
+    METADEF_OBJECT_UPDATE = "metadef_object.update"
+    METADEF_OBJECT_DELETE = "metadef_object.delete"
+    METADEF_PROPERTY_CREATE = "metadef_property.create"
+    METADEF_PROPERTY_UPDATE = "metadef_property.update"
+    METADEF_PROPERTY_DELETE = "metadef_property.delete"
+    METADEF_RESOURCE_TYPE_CREATE = "metadef_resource_type.create"
+    METADEF_RESOURCE_TYPE_DELETE = "metadef_resource_type.delete"
+    METADEF_TAG_CREATE = "metadef_tag.create"
+    METADEF_TAG_UPDATE = "metadef_tag.update"
+    METADEF_TAG_DELETE = "metadef_tag.delete"
 
 
 class Priority(enum.StrEnum):
@@ -41,9 +58,9 @@ class Event:
     Attributes:
         id: A UUID; the same event delivered twice has the same id.
         type: Its name.
-        aggregate_id: The image it happened to. Events of one image are told in
+        aggregate_id: The image or namespace it happened to. Events of one are told in
             the order of (*version*, *position*).
-        version: The image's version after the change.
+        version: Its version after the change.
         position: Counts the events of one change, from 0.
         occurred_at: UTC.
         payload: JSON-ready; says nothing of locations.

@@ -1,0 +1,1 @@
+"""The catalogue of metadata definitions: what properties mean, and where they apply."""
