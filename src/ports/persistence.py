@@ -25,6 +25,7 @@ from vitrine.core.images.members import Member
 from vitrine.core.images.query import ImageQuery
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session
+from vitrine.ports.metadefs import MetadefCommand, Metadefs
 
 # --- commands ------------------------------------------------------------------------
 
@@ -170,6 +171,7 @@ Command = (
     | AdjustUsage
     | Reserve
     | ReleaseReservations
+    | MetadefCommand
 )
 
 
@@ -349,6 +351,11 @@ class Persistence(Protocol):
         """Events on their way."""
         ...
 
+    @property
+    def metadefs(self) -> Metadefs:
+        """Metadata definitions."""
+        ...
+
     def commit(self, changes: Changeset) -> None:
         """Carry out all commands of *changes*, or none.
 
@@ -356,8 +363,8 @@ class Persistence(Protocol):
         Passing troubles of concurrency, such as deadlocks, are overcome inside.
 
         Raises:
-            ImageExists, Stale, LeaseLost, QuotaExceeded: A command raised it;
-                nothing was changed.
+            ImageExists, Stale, LeaseLost, QuotaExceeded, NamespaceExists: A command
+                raised it; nothing was changed.
             PersistenceUnavailable: It may or may not have been carried out.
         """
         ...

@@ -93,13 +93,24 @@ class Unit:
         priority: Priority = Priority.INFO,
     ) -> None:
         """Tell something of *image*, as stored, if anybody listens."""
+        self.tell_of(kind, image.id, image.version, payload, priority)
+
+    def tell_of(
+        self,
+        kind: EventType,
+        aggregate_id: str,
+        version: int,
+        payload: Mapping[str, object],
+        priority: Priority = Priority.INFO,
+    ) -> None:
+        """Tell something of what has this id, and this version once it is stored."""
         if self._tell:
             self._events.append(
                 Event(
                     id=self._ids.new(),
                     type=kind,
-                    aggregate_id=image.id,
-                    version=image.version,
+                    aggregate_id=aggregate_id,
+                    version=version,
                     position=len(self._events),
                     occurred_at=self._now,
                     payload=payload,

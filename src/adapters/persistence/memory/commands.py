@@ -4,6 +4,7 @@ from datetime import datetime
 
 import attrs
 
+from vitrine.adapters.persistence.memory import metadefs
 from vitrine.adapters.persistence.memory.tables import Holding, Lease, Tables
 from vitrine.core.errors import ImageExists, LeaseLost, QuotaExceeded, Stale
 from vitrine.core.images.image import Image
@@ -67,6 +68,8 @@ def carry_out(command: Command, tables: Tables, moment: datetime) -> None:  # no
             _reserve(tables, command)
         case ReleaseReservations(session_id):
             _release(tables, session_id)
+        case _:
+            metadefs.carry_out(command, tables)
 
 
 def _read(tables: Tables, image_id: str, version: int) -> Image:

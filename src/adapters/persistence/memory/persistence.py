@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 from vitrine.adapters.persistence.memory import outbox
 from vitrine.adapters.persistence.memory.commands import carry_out
 from vitrine.adapters.persistence.memory.images import MemoryImages, MemoryMembers
+from vitrine.adapters.persistence.memory.metadefs import MemoryMetadefs
 from vitrine.adapters.persistence.memory.tables import Now, Tables, utc_now
 from vitrine.adapters.persistence.memory.work import MemoryLeases, MemoryLedger, MemorySessions
+from vitrine.ports.metadefs import Metadefs
 from vitrine.ports.persistence import (
     Changeset,
     Images,
@@ -38,6 +40,7 @@ class MemoryPersistence(Persistence):
         self._leases = MemoryLeases(self._tables)
         self._ledger = MemoryLedger(self._tables)
         self._outbox = outbox.MemoryOutbox(self._tables)
+        self._metadefs = MemoryMetadefs(self._tables)
 
     @property
     def images(self) -> Images:
@@ -62,6 +65,10 @@ class MemoryPersistence(Persistence):
     @property
     def outbox(self) -> Outbox:
         return self._outbox
+
+    @property
+    def metadefs(self) -> Metadefs:
+        return self._metadefs
 
     def commit(self, changes: Changeset) -> None:
         with self._tables.alone() as moment:
