@@ -288,7 +288,8 @@ class TestClients:
             by_sdk = connection.image.get("/images").json()
         by_adapter = image_adapter(caller).get("/v2/images").json()
         _, by_glanceclient = glance_client(caller).http_client.get("/v2/images")
-        for shown in (by_sdk, by_adapter, by_glanceclient):
+        answers_seen: list[Any] = [by_sdk, by_adapter, by_glanceclient]
+        for shown in answers_seen:
             found = own_keystone.validate(shown["token"])
             assert found is not None
             assert found["user"]["name"] == "demo"
