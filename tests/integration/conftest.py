@@ -22,6 +22,12 @@ from tests.support.server import OwnServers, Server, Servers
 from tests.support.services import ENGINES, Keystone, database, shared_keystone
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let openstacksdk warn of its own calls of itself, which it does at every request."""
+    ignored = "ignore::openstack.warnings.RemovedInSDK50Warning"
+    item.add_marker(pytest.mark.filterwarnings(ignored))
+
+
 def _run_directory(factory: pytest.TempPathFactory) -> Path:
     """The directory that all processes of this run have in common."""
     base = factory.getbasetemp()

@@ -305,7 +305,7 @@ def sdk_connection(access: Access) -> openstack.connection.Connection:
     """openstacksdk's connection; its ``image`` is the service. Close it."""
     return openstack.connection.Connection(
         session=session.Session(auth=access.plugin()),
-        image_endpoint_override=access.override or f"{access.url}/v2",
+        image_endpoint_override=access.override or access.url,
         image_api_version="2",
         region_name=REGION,
     )
@@ -376,7 +376,7 @@ class OpenStack:
         # The place of one service alone can be told in clouds.yaml only.
         cloud: dict[str, object] = {"auth": access.password(), "region_name": REGION}
         if access.override:
-            cloud["image_endpoint_override"] = f"{access.override}/v2"
+            cloud["image_endpoint_override"] = access.override
         file = self._home / ".config/openstack/clouds.yaml"
         file.parent.mkdir(parents=True, exist_ok=True)
         # JSON is YAML.
