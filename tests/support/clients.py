@@ -372,7 +372,9 @@ class OpenStack:
             return ["--os-auth-type", "none", "--os-endpoint", access.url]
         if access.mode == "local":
             token = ["--os-token", access.user]
-            return ["--os-auth-type", "admin_token", "--os-endpoint", access.url, *token]
+            # It does not look for versions there, but takes the endpoint for the API itself.
+            endpoint = ["--os-endpoint", f"{access.url}/v2"]
+            return ["--os-auth-type", "admin_token", *endpoint, *token]
         # The place of one service alone can be told in clouds.yaml only.
         cloud: dict[str, object] = {"auth": access.password(), "region_name": REGION}
         if access.override:

@@ -1,6 +1,6 @@
-"""Takes the options of ``vitrine serve`` and answers 200 to everything: a bench tests itself.
+"""Takes the options of ``vitrine serve`` and has three pages: a bench tests itself.
 
-Answers with its configuration file as JSON. With ``[stand_in] fail`` it ends at once.
+A page holds its configuration file as JSON. With ``[stand_in] fail`` it ends at once.
 """
 
 import argparse
@@ -19,15 +19,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         links = [{"rel": "self", "href": f"http://{self.headers['Host']}/v2/"}]
-        shown = {
-            **self.shown,
-            "token": self.headers.get("X-Auth-Token"),
-            # Clients look for these before they call anything.
-            "versions": [{"id": "v2.17", "status": "CURRENT", "links": links}],
-            "images": [],
+        # Clients look for the versions before they call anything.
+        known: dict[str, dict[str, object]] = {
+            "/": {"versions": [{"id": "v2.17", "status": "CURRENT", "links": links}]},
+            "/healthcheck": {},
+            "/v2/images": {"images": []},
         }
+        found = known.get(self.path.partition("?")[0])
+        token = {"token": self.headers.get("X-Auth-Token")}
+        shown = {} if found is None else {**self.shown, **token, **found}
         body = json.dumps(shown).encode()
-        self.send_response(200)
+        self.send_response(404 if found is None else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
