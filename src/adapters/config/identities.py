@@ -16,7 +16,7 @@ _KINDS = {
     "v3password": "password",
     "v3applicationcredential": "application_credential",
 }
-_DEFAULT_TIMEOUT = 30  # seconds
+_DEFAULT_TIMEOUT = 10  # seconds
 
 
 def read_identity(configuration: Configuration) -> IdentitySettings:

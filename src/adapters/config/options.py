@@ -415,8 +415,12 @@ _KEYSTONE = (
         default="internal",
         help="Which endpoint of the identity service is used: public, internal or admin.",
     ),
-    cfg.StrOpt("service_type", default="identity", help="The type of the identity service."),
-    cfg.IntOpt("http_connect_timeout", min=1, help="Seconds to wait for it; unset: 30."),
+    cfg.StrOpt(
+        "service_type",
+        default="image",
+        help="What access rules of application credentials call this service.",
+    ),
+    cfg.IntOpt("http_connect_timeout", min=1, help="Seconds to wait for it; unset: 10."),
     cfg.IntOpt(
         "http_request_max_retries",
         default=3,
@@ -528,7 +532,7 @@ _DATABASE = (
     ),
     cfg.IntOpt("max_pool_size", default=5, min=0, help="Connections kept by each process."),
     cfg.IntOpt("max_overflow", default=50, min=-1, help="Connections beyond these."),
-    cfg.IntOpt("pool_timeout", min=1, help="Seconds to wait for one; unset: 30."),
+    cfg.IntOpt("pool_timeout", min=1, help="Seconds to wait for one; unset: 10."),
     cfg.IntOpt("max_retries", default=10, min=-1, help="Attempts to connect at the start."),
     cfg.IntOpt("retry_interval", default=10, min=0, help="Seconds between them."),
     cfg.StrOpt("backend", default="sqlalchemy", help="No effect."),

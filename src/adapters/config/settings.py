@@ -286,7 +286,7 @@ class KeystoneSettings:
         www_authenticate_uri: Where a caller without a token is told to go, or None.
         credentials: The service's own.
         interface: The endpoint used: ``public``, ``internal`` or ``admin``.
-        service_type: The type of the identity service in the catalogue.
+        service_type: What access rules of application credentials call this service.
         timeout: Seconds to wait for the identity service.
         retries: Repetitions of a failed call.
         token_cache_time: Seconds for which a verified token is trusted; 0 for none.
