@@ -1,0 +1,1 @@
+"""What the service remembers, in SQLite, PostgreSQL, MariaDB or MySQL."""
