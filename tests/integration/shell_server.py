@@ -7,6 +7,7 @@ It prints ``ready`` when it listens.
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,9 +93,17 @@ def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
+def _start_worker(*, stop: bool) -> None:
+    _log.info("worker started in %d", os.getpid())
+    if stop:
+        os.kill(os.getppid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _main() -> None:
     _log_to_stderr()
     options = json.loads(sys.argv[3])
+    stop: bool = options.pop("stop_at_start", False)
     patience = Patience(**options.pop("patience", {}))
     run(
         lambda: create_app(
@@ -104,7 +113,7 @@ def _main() -> None:
         ),
         ServerSettings(bind=(sys.argv[1],), patience=patience, **options),
         on_ready=lambda: print("ready", flush=True),  # noqa: T201 - the tests wait for it
-        on_worker_start=lambda: _log.info("worker started in %d", os.getpid()),
+        on_worker_start=lambda: _start_worker(stop=stop),
         on_worker_stop=lambda: _log.info("worker stopped in %d", os.getpid()),
     )
 

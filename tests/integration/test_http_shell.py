@@ -500,3 +500,10 @@ def test_a_stop_lets_a_transfer_finish(tmp_path: Path, preload: bool) -> None:  
     assert "took 6 bytes" in server.log()
     # The other worker may have been stopped before it was there.
     assert "worker stopped" in server.log()
+
+
+def test_a_stop_while_a_worker_starts_is_not_lost(tmp_path: Path) -> None:
+    server = Server(tmp_path, stop_at_start=True, graceful_timeout=600)
+    assert server.process.wait(_PATIENT) == 0
+    server.stop()
+    assert "worker stopped" in server.log()

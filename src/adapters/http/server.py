@@ -11,6 +11,7 @@ from wsgiref.types import WSGIApplication
 import attrs
 from attrs import validators
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.http.message import Request
@@ -79,12 +80,17 @@ def run(
             serves: the place for what holds a socket, a thread or a file.
         on_worker_stop: Called in every worker when it has served its last request.
     """
+
+    def after_fork(arbiter: Arbiter, worker: Worker) -> None:
+        worker.early_signals = arbiter.SIG_QUEUE
+        on_worker_start()
+
     _Server(
         make_app,
         settings,
         {
             "when_ready": lambda _server: on_ready(),
-            "post_fork": lambda _server, _worker: on_worker_start(),
+            "post_fork": after_fork,
             "worker_exit": lambda _server, _worker: on_worker_stop(),
         },
     ).run()

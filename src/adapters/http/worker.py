@@ -1,8 +1,10 @@
 """The process that serves: gunicorn's threaded worker, kinder and stricter."""
 
 import errno
+import signal
 import socket
 from collections.abc import Callable, Iterable
+from queue import SimpleQueue
 from types import TracebackType
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -18,6 +20,7 @@ from vitrine.adapters.http.logs import describe
 
 _CLIENT_LEFT = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF})
 _NO_CONTENT = 204
+_STOPS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
@@ -30,6 +33,9 @@ class Worker(ThreadWorker):
     served it, so that a client which does not let go holds up nobody else.
     """
 
+    early_signals: SimpleQueue[int] | None = None
+    """What the process was told before it could listen: gunicorn loses it."""
+
     @property
     def patience(self) -> Patience:
         """What the server was started with."""
@@ -37,9 +43,14 @@ class Worker(ThreadWorker):
         return found
 
     def load_wsgi(self) -> None:
-        """Load the application."""
+        """Load the application, and heed a stop that came meanwhile."""
         super().load_wsgi()
         self.wsgi = _Honest(self.wsgi)  # type: ignore[arg-type, assignment]  # two spellings of WSGI
+        # Until init_signals(), which was just before, a fork has its parent's
+        # handlers: they queue, for a loop that does not run here.
+        while self.early_signals is not None and not self.early_signals.empty():
+            if self.early_signals.get() in _STOPS:
+                self.alive = False
 
     def handle(self, conn: TConn) -> bool:
         """Serve one request of *conn*, in a thread of the pool."""
