@@ -96,8 +96,13 @@ def _log_to_stderr() -> None:
 def _start_worker(*, stop: bool) -> None:
     _log.info("worker started in %d", os.getpid())
     if stop:
+        # Stop the parent, and go on only when it has passed that on to us.
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        before = signal.set_wakeup_fd(writing)
         os.kill(os.getppid(), signal.SIGTERM)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.read(reading, 1)
+        signal.set_wakeup_fd(before)
 
 
 def _main() -> None:
