@@ -7,6 +7,7 @@ class TestMyPersistence(PersistenceContract):
     def persistence(self) -> Persistence: ...
 """
 
+from tests.contracts.metadefs import MetadefsContract
 from tests.contracts.persistence_commit import CommitContract
 from tests.contracts.persistence_images import ImagesContract, MembersContract
 from tests.contracts.persistence_ledger import LedgerContract
@@ -22,5 +23,6 @@ class PersistenceContract(
     LedgerContract,
     OutboxContract,
     CommitContract,
+    MetadefsContract,
 ):
     """Every promise of the port: override `persistence` with an empty one."""

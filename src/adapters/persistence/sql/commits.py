@@ -11,6 +11,7 @@ from vitrine.adapters.persistence.sql import (
     leases,
     ledger,
     members,
+    metadefs,
     outbox,
     sessions,
 )
@@ -119,3 +120,5 @@ def _carry_out(connection: Connection, command: Command) -> None:  # noqa: C901,
             ledger.reserve(connection, command)
         case ReleaseReservations(session_id):
             ledger.release(connection, session_id)
+        case _:
+            metadefs.carry_out(connection, command)

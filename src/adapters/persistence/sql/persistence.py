@@ -12,9 +12,11 @@ from vitrine.adapters.persistence.sql.images import SqlImages
 from vitrine.adapters.persistence.sql.leases import SqlLeases
 from vitrine.adapters.persistence.sql.ledger import SqlLedger
 from vitrine.adapters.persistence.sql.members import SqlMembers
+from vitrine.adapters.persistence.sql.metadefs import SqlMetadefs
 from vitrine.adapters.persistence.sql.outbox import SqlOutbox
 from vitrine.adapters.persistence.sql.sessions import SqlSessions
 from vitrine.adapters.persistence.sql.types import DatabaseNow, from_moment
+from vitrine.ports.metadefs import Metadefs
 from vitrine.ports.persistence import (
     Changeset,
     Images,
@@ -52,6 +54,7 @@ class SqlPersistence(Persistence):
         self._leases = SqlLeases(self.database)
         self._ledger = SqlLedger(self.database)
         self._outbox = SqlOutbox(self.database)
+        self._metadefs = SqlMetadefs(self.database)
 
     @property
     def images(self) -> Images:
@@ -76,6 +79,10 @@ class SqlPersistence(Persistence):
     @property
     def outbox(self) -> Outbox:
         return self._outbox
+
+    @property
+    def metadefs(self) -> Metadefs:
+        return self._metadefs
 
     def commit(self, changes: Changeset) -> None:
         commits.commit(self.database, changes)
