@@ -159,6 +159,20 @@ class UnknownStore(Invalid):
 
 
 @attrs.define(eq=False)
+class UrlRefused(Invalid):
+    """The operator does not let users have this URL fetched.
+
+    Attributes:
+        reason: What is against it, a phrase without a full stop; never the URL.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The URL cannot be used: {self.reason}."
+
+
+@attrs.define(eq=False)
 class RangesUnsupported(Invalid):
     """The place that keeps the bytes cannot hand out a part of them."""
 
@@ -352,6 +366,14 @@ class BlobNotFound(NotFound):
 
     def __str__(self) -> str:
         return "The image's data was not found in its store."
+
+
+@attrs.define(eq=False)
+class SourceNotFound(NotFound):
+    """The origin has nothing at the URL, or does not give it out."""
+
+    def __str__(self) -> str:
+        return "There is nothing to be had at the URL."
 
 
 @attrs.define(eq=False)
@@ -659,6 +681,14 @@ class StoreUnavailable(Unavailable):
 
     def __str__(self) -> str:
         return "The store of this image is not available."
+
+
+@attrs.define(eq=False)
+class SourceUnavailable(Unavailable):
+    """The origin of a URL does not answer, or broke off."""
+
+    def __str__(self) -> str:
+        return "The URL cannot be fetched at the moment."
 
 
 @attrs.define(eq=False)

@@ -25,12 +25,27 @@ WORLD = {
 # Each dangerous ability has one door. Who opens a second one must come here and say why.
 DOORS = {
     "ctypes": set[str](),
-    "http.client": set[str](),
+    # Fetching what users name. The service's own peers are reached by their clients' libraries.
+    "aiohttp": set[str](),
+    "ftplib": set[str](),
+    "http.client": {"adapters/fetching/guarded.py", "adapters/fetching/wire.py"},
+    "httpx": set[str](),
     "marshal": set[str](),
     "pickle": set[str](),
+    "requests": set[str](),
     "shelve": set[str](),
     "subprocess": set[str](),
     "urllib.request": set[str](),
+    "urllib3": set[str](),
+    # Besides, the HTTP server's own connections.
+    "socket": {
+        "adapters/fetching/filtering.py",
+        "adapters/fetching/guarded.py",
+        "adapters/fetching/wire.py",
+        "adapters/http/connection.py",
+        "adapters/http/worker.py",
+    },
+    "ssl": {"adapters/fetching/wire.py"},
 }
 
 

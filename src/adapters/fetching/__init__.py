@@ -1,0 +1,1 @@
+"""Reaching URLs that users named, within what the operator allows."""
