@@ -70,6 +70,7 @@ from vitrine.usecases.data import DataRules, ImageData
 from vitrine.usecases.discovery import Discovery
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.housekeeping import Housekeeping, Relay
+from vitrine.usecases.metadefs import Metadefs
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.sharing import Sharing
 from vitrine.usecases.units import Units
@@ -175,6 +176,7 @@ def _keystone(settings: KeystoneSettings) -> IdentityProvider:
         ServiceAccount(**attrs.asdict(settings.credentials)),
         www_authenticate_uri=settings.www_authenticate_uri,
         interface=settings.interface,
+        service_type=settings.service_type,
         timeout=settings.timeout,
         retries=settings.retries,
         cache_time=settings.token_cache_time,
@@ -255,6 +257,7 @@ def _api(  # noqa: PLR0913 - everything that the routes lead to
     images: Images,
     data: ImageData,
     sharing: Sharing,
+    metadefs: Metadefs,
     discovery: Discovery,
     schema: ImageSchema,
 ) -> Api:
@@ -262,6 +265,7 @@ def _api(  # noqa: PLR0913 - everything that the routes lead to
         images=images,
         data=data,
         sharing=sharing,
+        metadefs=metadefs,
         discovery=discovery,
         schema=schema,
         display=ImageDisplay(
@@ -386,6 +390,14 @@ class Container(containers.DeclarativeContainer):
     sharing = providers.Singleton(
         Sharing, persistence=persistence, units=units, gate=gate, quotas=quotas, clock=clock
     )
+    metadefs = providers.Singleton(
+        Metadefs,
+        persistence=persistence,
+        units=units,
+        authorizer=authorizer,
+        clock=clock,
+        ids=ids,
+    )
     discovery = providers.Singleton(Discovery, stores=stores)
     housekeeping = providers.Singleton(
         Housekeeping,
@@ -411,6 +423,7 @@ class Container(containers.DeclarativeContainer):
         images=images,
         data=data,
         sharing=sharing,
+        metadefs=metadefs,
         discovery=discovery,
         schema=schema,
     )

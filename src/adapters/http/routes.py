@@ -14,14 +14,29 @@ from vitrine.adapters.http.resources.images import (
     TagResource,
 )
 from vitrine.adapters.http.resources.members import MemberResource, MembersResource
+from vitrine.adapters.http.resources.metadefs import (
+    AssociationResource,
+    AssociationsResource,
+    NamespaceResource,
+    NamespacesResource,
+    NamespaceTagResource,
+    NamespaceTagsResource,
+    ObjectResource,
+    ObjectsResource,
+    PropertiesResource,
+    PropertyResource,
+    ResourceTypesResource,
+)
 from vitrine.adapters.http.resources.schemas import SchemaResource
 from vitrine.adapters.http.schemas.image import ImageSchema
 from vitrine.adapters.http.schemas.member import member_document, members_document
+from vitrine.adapters.http.schemas.metadefs import METADEF_SCHEMAS
 from vitrine.adapters.http.shell import App
 from vitrine.adapters.http.views import ImageDisplay
 from vitrine.usecases.catalogue import Images
 from vitrine.usecases.data import ImageData
 from vitrine.usecases.discovery import Discovery
+from vitrine.usecases.metadefs import Metadefs
 from vitrine.usecases.sharing import Sharing
 
 
@@ -32,6 +47,7 @@ class Api:
     images: Images
     data: ImageData
     sharing: Sharing
+    metadefs: Metadefs
     discovery: Discovery
     schema: ImageSchema
     display: ImageDisplay
@@ -61,5 +77,25 @@ def routes(api: Api) -> Callable[[App], None]:
         app.add_route("/v2/schemas/images", SchemaResource(api.schema.collection()))
         app.add_route("/v2/schemas/member", SchemaResource(member_document()))
         app.add_route("/v2/schemas/members", SchemaResource(members_document()))
+        _add_metadefs(app, api)
 
     return add
+
+
+def _add_metadefs(app: App, api: Api) -> None:
+    metadefs = api.metadefs
+    namespaces = "/v2/metadefs/namespaces"
+    namespace = f"{namespaces}/{{namespace}}"
+    app.add_route(namespaces, NamespacesResource(metadefs, api.paging))
+    app.add_route(namespace, NamespaceResource(metadefs))
+    app.add_route(f"{namespace}/properties", PropertiesResource(metadefs))
+    app.add_route(f"{namespace}/properties/{{name}}", PropertyResource(metadefs))
+    app.add_route(f"{namespace}/objects", ObjectsResource(metadefs))
+    app.add_route(f"{namespace}/objects/{{name}}", ObjectResource(metadefs))
+    app.add_route(f"{namespace}/tags", NamespaceTagsResource(metadefs))
+    app.add_route(f"{namespace}/tags/{{name}}", NamespaceTagResource(metadefs))
+    app.add_route(f"{namespace}/resource_types", AssociationsResource(metadefs))
+    app.add_route(f"{namespace}/resource_types/{{name}}", AssociationResource(metadefs))
+    app.add_route("/v2/metadefs/resource_types", ResourceTypesResource(metadefs))
+    for name, document in METADEF_SCHEMAS.items():
+        app.add_route(f"/v2/schemas/metadefs/{name}", SchemaResource(document()))
