@@ -1,11 +1,13 @@
 """What tests draw their examples from: small strategies, composed into larger ones.
 
 The pools are small and full of text that careless comparisons take for equal, so
-that filters hit, sorting meets ties and ids nearly collide.
+that filters hit, sorting meets ties and ids nearly collide. Strategies are made once:
+making one takes far longer than drawing from it.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final, TypeVar
 
 import attrs
@@ -55,6 +57,7 @@ _LOOKALIKES: Final = (
 LARGEST_SIZE: Final = 2**63 - 1  # bytes
 
 
+@cache
 def kept_text(most: int = 255) -> st.SearchStrategy[str]:
     """Text that names, owners and properties can hold, at most *most* characters."""
     characters = st.characters(min_codepoint=1, max_codepoint=0xFFFF, exclude_categories=["Cs"])
@@ -63,21 +66,25 @@ def kept_text(most: int = 255) -> st.SearchStrategy[str]:
     )
 
 
+@cache
 def any_kept_text(most: int = 255) -> st.SearchStrategy[str]:
     """The same with characters of four bytes, as in tags and locations."""
     return kept_text(most) | st.sampled_from(["😀", "😀 ", "a😀", "\U0010ffff"])
 
 
+@cache
 def text_beyond_the_basic_plane() -> st.SearchStrategy[str]:
     """Text with at least one character of four bytes in UTF-8."""
     return _around(st.characters(min_codepoint=0x10000))
 
 
+@cache
 def text_nobody_keeps() -> st.SearchStrategy[str]:
     """Text with a NUL or half of a surrogate pair."""
     return _around(st.just("\x00") | st.characters(categories=["Cs"]))
 
 
+@cache
 def any_text() -> st.SearchStrategy[str]:
     """Whatever callers may ask for, whether the catalogue can keep it or not."""
     return any_kept_text() | text_nobody_keeps()
@@ -87,6 +94,7 @@ def _around(kernel: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.builds(lambda left, it, right: left + it + right, kept_text(), kernel, kept_text())
 
 
+@cache
 def uuids() -> st.SearchStrategy[str]:
     """Ids in the text forms that callers use: nearly all lower case."""
     lower = st.uuids().map(str)
@@ -98,11 +106,13 @@ def uuids() -> st.SearchStrategy[str]:
 PROJECTS: Final = ("p", "P", "p ", "q", "á", "")
 
 
+@cache
 def projects() -> st.SearchStrategy[str]:
     """Projects that are easily taken for one another."""
     return st.sampled_from(PROJECTS)
 
 
+@cache
 def moments() -> st.SearchStrategy[datetime]:
     """Moments in UTC and whole seconds, often the same one."""
     few = st.integers(0, 2).map(lambda second: datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC))
@@ -111,6 +121,7 @@ def moments() -> st.SearchStrategy[datetime]:
     )
 
 
+@cache
 def exact_moments() -> st.SearchStrategy[datetime]:
     """Moments in UTC with microseconds."""
     return st.datetimes(
@@ -120,6 +131,7 @@ def exact_moments() -> st.SearchStrategy[datetime]:
     )
 
 
+@cache
 def sizes() -> st.SearchStrategy[int]:
     """Sizes in bytes: a few small ones, and all there can be."""
     return st.integers(0, 3) | st.integers(0, LARGEST_SIZE)
@@ -133,11 +145,13 @@ def digests(draw: st.DrawFn) -> Digest:
     return Digest(algorithm=algorithm, value=f"{number:0{ALGORITHMS[algorithm]}x}")
 
 
+@cache
 def checksums() -> st.SearchStrategy[str]:
     """Values of MD5."""
     return (st.integers(0, 2) | st.integers(0, 2**128 - 1)).map(lambda number: f"{number:032x}")
 
 
+@cache
 def json_values() -> st.SearchStrategy[object]:
     """What JSON can say, without fractions, which no two parsers read alike."""
     leaves: st.SearchStrategy[object] = (
@@ -150,6 +164,7 @@ def json_values() -> st.SearchStrategy[object]:
     )
 
 
+@cache
 def locations() -> st.SearchStrategy[Location]:
     """Locations with and without a store, with metadata of any form."""
     return st.builds(
@@ -160,16 +175,19 @@ def locations() -> st.SearchStrategy[Location]:
     )
 
 
+@cache
 def property_names() -> st.SearchStrategy[str]:
     """Names of custom properties, as callers and the service use them."""
     return kept_text().filter(bool) | st.sampled_from(["os_distro", "os_glance_x", "name"])
 
 
+@cache
 def tags() -> st.SearchStrategy[str]:
     """Tags that an image can carry."""
     return any_kept_text().filter(bool)
 
 
+@cache
 def members(image_id: str | None = None) -> st.SearchStrategy[Member]:
     """Members, of one image if told which."""
     return st.builds(
@@ -185,6 +203,7 @@ def members(image_id: str | None = None) -> st.SearchStrategy[Member]:
 # --- images --------------------------------------------------------------------------
 
 
+@cache
 def described_images(status: Status | None = None) -> st.SearchStrategy[Image]:
     """Images with all that callers say of them, and nothing known of any data."""
     return st.builds(
@@ -254,6 +273,7 @@ def images(draw: st.DrawFn, status: Status | None = None) -> Image:
 # --- callers -------------------------------------------------------------------------
 
 
+@cache
 def contexts() -> st.SearchStrategy[Context]:
     """Callers of all kinds, some without a project."""
     return st.builds(
@@ -270,6 +290,7 @@ def contexts() -> st.SearchStrategy[Context]:
 # --- queries -------------------------------------------------------------------------
 
 
+@cache
 def scopes() -> st.SearchStrategy[Scope]:
     """Scopes of every kind."""
     return st.builds(
@@ -282,6 +303,7 @@ def scopes() -> st.SearchStrategy[Scope]:
     )
 
 
+@cache
 def sorts() -> st.SearchStrategy[tuple[SortKey, ...]]:
     """Total orders by any fields."""
     keys = st.builds(SortKey, st.sampled_from(SortField), st.booleans())
@@ -341,6 +363,7 @@ def filters(catalogue: Sequence[Image] = ()) -> st.SearchStrategy[Filter]:
     )
 
 
+@cache
 def _sort_values(field: SortField) -> st.SearchStrategy[SortValue]:
     if field is SortField.SIZE:
         return sizes()
@@ -366,6 +389,7 @@ def queries(draw: st.DrawFn, catalogue: Sequence[Image] = ()) -> ImageQuery:
 # --- work and events -----------------------------------------------------------------
 
 
+@cache
 def sessions() -> st.SearchStrategy[Session]:
     """Sessions of both kinds."""
     return st.builds(
@@ -380,6 +404,7 @@ def sessions() -> st.SearchStrategy[Session]:
     )
 
 
+@cache
 def events(aggregate_id: str | None = None) -> st.SearchStrategy[Event]:
     """Events, of one image if told which."""
     return st.builds(
