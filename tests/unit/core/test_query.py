@@ -3,7 +3,7 @@
 import functools
 import itertools
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import pytest
@@ -291,12 +291,16 @@ def test_without_keys_the_newest_come_first() -> None:
     )
 
 
+def _value(record: ImageRecord, key: SortKey) -> Any:  # noqa: ANN401 - text, number or moment
+    value = getattr(record.image, key.field.value)
+    if value is None:
+        return 0 if key.field is SortField.SIZE else ""
+    return value
+
+
 def _compare(sort: tuple[SortKey, ...], one: ImageRecord, other: ImageRecord) -> int:
     for key in sort:
-        left = getattr(one.image, key.field.value)
-        right = getattr(other.image, key.field.value)
-        null: int | str = 0 if key.field is SortField.SIZE else ""
-        left, right = null if left is None else left, null if right is None else right
+        left, right = _value(one, key), _value(other, key)
         if left != right:
             return (1 if left > right else -1) * (-1 if key.descending else 1)
     return 0
