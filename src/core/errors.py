@@ -173,6 +173,20 @@ class UrlRefused(Invalid):
 
 
 @attrs.define(eq=False)
+class InvalidLocation(Invalid):
+    """The image's bytes cannot be at this address.
+
+    Attributes:
+        reason: Why, a phrase without a full stop; never the address.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The location cannot be used: {self.reason}."
+
+
+@attrs.define(eq=False)
 class RangesUnsupported(Invalid):
     """The place that keeps the bytes cannot hand out a part of them."""
 
@@ -281,6 +295,32 @@ class ImageDeactivated(Forbidden):
 
     def __str__(self) -> str:
         return f"Image {self.image_id} is deactivated; its data cannot be read."
+
+
+@attrs.define(eq=False)
+class LocationsClosed(Forbidden):
+    """This service does not let locations be changed by patches."""
+
+    def __str__(self) -> str:
+        return "The locations of images cannot be changed here."
+
+
+@attrs.define(eq=False)
+class LastLocation(Forbidden):
+    """The image would be left without its data."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"The last location of image {self.image_id} cannot be removed."
+
+
+@attrs.define(eq=False)
+class LocationReserved(Forbidden):
+    """Callers that are no service may only name what anybody could fetch."""
+
+    def __str__(self) -> str:
+        return "You may only add http locations, and only where an http store is enabled."
 
 
 @attrs.define(eq=False)
@@ -446,6 +486,41 @@ class BeingDeleted(Conflict):
 
 
 @attrs.define(eq=False)
+class LocationsFixed(Conflict):
+    """In this status an image's locations stay as they are."""
+
+    image_id: str
+    status: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} is {self.status}; its locations cannot be changed."
+
+
+@attrs.define(eq=False)
+class ValidationConflict(Conflict):
+    """What a caller says of the bytes does not go with what is known of them.
+
+    Attributes:
+        reason: What is wrong, a phrase without a full stop.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The validation data is not acceptable: {self.reason}."
+
+
+@attrs.define(eq=False)
+class ImportRunning(Conflict):
+    """Another import of this image has not ended."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"An import of image {self.image_id} is going on."
+
+
+@attrs.define(eq=False)
 class MemberExists(Conflict):
     """The image is shared with this project already."""
 
@@ -512,6 +587,14 @@ class StaleNamespace(Stale):
 
     def __str__(self) -> str:
         return "The namespace is being changed by many at once; please try again."
+
+
+@attrs.define(eq=False)
+class StaleJob(Stale):
+    """As `Stale`, of a job; *image_id* is the job's id."""
+
+    def __str__(self) -> str:
+        return "The task is being worked on by somebody else."
 
 
 @attrs.define(eq=False)
@@ -713,6 +796,14 @@ class NotifierUnavailable(Unavailable):
 
     def __str__(self) -> str:
         return "The message bus is not available."
+
+
+@attrs.define(eq=False)
+class LocationKept(Broken):
+    """A location was not removed, because its store does not delete the bytes."""
+
+    def __str__(self) -> str:
+        return "The location is still there: its store did not delete the data."
 
 
 @attrs.define(eq=False)

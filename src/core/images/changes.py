@@ -16,6 +16,7 @@ import attrs
 
 from vitrine.core import errors
 from vitrine.core.context import Context
+from vitrine.core.images import locations as places
 from vitrine.core.images import properties as rules
 from vitrine.core.images.image import (
     LONGEST_FORMAT,
@@ -28,6 +29,7 @@ from vitrine.core.images.image import (
 )
 from vitrine.core.images.status import FORMATS_OPEN
 from vitrine.core.images.text import storable
+from vitrine.core.policy import DELETE_IMAGE_LOCATION, SET_IMAGE_LOCATION
 from vitrine.core.protection import Operation, Protections
 from vitrine.core.quota import Quotas, within
 
@@ -191,6 +193,7 @@ class PatchRules:
         permit: Raises `NotPermitted` where the policy denies an action on this
             image to the caller.
         quotas: The limits of every image.
+        locations: Whether and how locations may be changed.
     """
 
     context: Context
@@ -198,6 +201,7 @@ class PatchRules:
     holds: Callable[[str], bool]
     permit: Callable[[str], None]
     quotas: Quotas
+    locations: places.LocationRules = attrs.field(factory=places.LocationRules)
 
     def allows(self, operation: Operation, name: str) -> bool:
         """Return whether the protections let the caller do this to a property."""
@@ -232,7 +236,9 @@ def apply_changes(
         return image
     changed = image
     for change in changes:
-        if change.name in rules.MUTABLE_BASE:
+        if change.name == "locations":
+            changed = _change_locations(changed, change, patch, now)
+        elif change.name in rules.MUTABLE_BASE:
             changed = _change_base(changed, change, patch)
         else:
             changed = _change_property(changed, change, patch)
@@ -273,8 +279,6 @@ def property_value(name: str, value: object) -> str | None:
 
 
 def _change_base(image: Image, change: Change, patch: PatchRules) -> Image:
-    if change.name == "locations":
-        raise errors.NotPermitted("set_image_location")
     if change.op is Op.REMOVE:
         raise errors.BaseAttributeKept(change.name)
     if change.op is Op.ADD and not change.overwrites:
@@ -282,6 +286,22 @@ def _change_base(image: Image, change: Change, patch: PatchRules) -> Image:
     field, setter = _SETTERS[change.name]
     changes: dict[str, Any] = {field: setter(image, change, patch)}
     return attrs.evolve(image, **changes)
+
+
+def _change_locations(image: Image, change: Change, patch: PatchRules, now: datetime) -> Image:
+    if change.op is Op.REPLACE and change.value == []:
+        raise errors.LastLocation(image.id)
+    patch.permit(DELETE_IMAGE_LOCATION if change.op is Op.REMOVE else SET_IMAGE_LOCATION)
+    if not patch.locations.enabled:
+        raise errors.LocationsClosed
+    match change.op:
+        case Op.ADD:
+            position = change.path[1]
+            return places.add(image, position, change.value, patch.locations, now)
+        case Op.REPLACE:
+            return places.replace(image, change.value, patch.locations, now)
+        case Op.REMOVE:
+            return places.remove(image, change.path[1])
 
 
 def _text(change: Change, longest: int) -> str | None:

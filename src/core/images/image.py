@@ -162,6 +162,27 @@ class Image:
             locations=locations,
         )
 
+    def importing(self, now: datetime, *, size: int, locations: tuple[Location, ...]) -> "Image":
+        """Return this image as one whose data is at *locations* and is being verified.
+
+        Raises:
+            NotAllowedNow: Its status does not lead to importing.
+            FormatsMissing: A format is not set.
+        """
+        return self._become(Status.IMPORTING, now, size=size, locations=locations)
+
+    def fingerprinted(self, now: datetime, *, checksum: str | None, digest: Digest) -> "Image":
+        """Return this image with what its data hashes to, which nobody knew before.
+
+        Raises:
+            DigestMismatch: It was known, and is something else.
+        """
+        if (self.digest is not None and self.digest != digest) or (
+            self.checksum is not None and self.checksum != checksum
+        ):
+            raise errors.DigestMismatch(self.id)
+        return attrs.evolve(self, checksum=checksum, digest=digest, updated_at=whole_seconds(now))
+
     def requeued(self, now: datetime) -> "Image":
         """Return this image without data, ready for another attempt."""
         return self._become(
