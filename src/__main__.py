@@ -15,8 +15,11 @@ from vitrine.adapters.cli.operations import Invocation, Operations
 # ruff: noqa: PLC0415 (that is the point here, see above)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vitrine.adapters.config.settings import Settings
     from vitrine.adapters.config.sources import CommandLine
+    from vitrine.core.metadefs.loading import Existing
 
 _log = logging.getLogger("vitrine")
 
@@ -31,6 +34,9 @@ def main() -> None:
         db_sync=_db_sync,
         db_version=_db_version,
         db_check=_db_check,
+        load_metadefs=_load_metadefs,
+        unload_metadefs=_unload_metadefs,
+        export_metadefs=_export_metadefs,
     )
     make_cli(operations)()
 
@@ -85,6 +91,24 @@ def _db_check(settings: "Settings") -> bool:
     from vitrine import bootstrap
 
     return bootstrap.database_is_current(settings)
+
+
+def _load_metadefs(settings: "Settings", directory: "Path | None", existing: "Existing") -> str:
+    from vitrine import bootstrap
+
+    return bootstrap.load_metadefs(settings, directory, existing)
+
+
+def _unload_metadefs(settings: "Settings") -> str:
+    from vitrine import bootstrap
+
+    return bootstrap.unload_metadefs(settings)
+
+
+def _export_metadefs(settings: "Settings", directory: "Path") -> str:
+    from vitrine import bootstrap
+
+    return bootstrap.export_metadefs(settings, directory)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from vitrine.adapters.config.settings import (
     KeystoneSettings,
     Settings,
 )
+from vitrine.adapters.http import metadef_documents
 from vitrine.adapters.http.middleware.identity import Identity
 from vitrine.adapters.http.queries import Paging
 from vitrine.adapters.http.routes import Api, routes
@@ -46,6 +47,7 @@ from vitrine.adapters.notifications.log import LogNotifier
 from vitrine.adapters.notifications.silent import SilentNotifier
 from vitrine.adapters.policy.authorizer import OsloAuthorizer
 from vitrine.adapters.policy.protections import read_protections
+from vitrine.adapters.seeds import files as seeds
 from vitrine.adapters.stores.catalogue import StoreCatalogue
 from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
 from vitrine.adapters.stores.memory import MemoryStore
@@ -54,6 +56,8 @@ from vitrine.adapters.work.periodic import Periodic
 from vitrine.adapters.work.pump import ThreadPump
 from vitrine.core import errors
 from vitrine.core.images.formats import FormatRules
+from vitrine.core.metadefs.loading import Existing
+from vitrine.core.metadefs.namespaces import NewNamespace
 from vitrine.core.protection import Protections, RuleFormat
 from vitrine.core.quota import Quotas
 from vitrine.ports.authorization import Authorizer
@@ -72,6 +76,7 @@ from vitrine.usecases.gate import Gate
 from vitrine.usecases.housekeeping import Housekeeping, Relay
 from vitrine.usecases.metadefs import Metadefs
 from vitrine.usecases.removal import Removal
+from vitrine.usecases.seeding import Seeding
 from vitrine.usecases.sharing import Sharing
 from vitrine.usecases.units import Units
 
@@ -398,6 +403,9 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         ids=ids,
     )
+    seeding = providers.Singleton(
+        Seeding, persistence=persistence, units=units, clock=clock, ids=ids
+    )
     discovery = providers.Singleton(Discovery, stores=stores)
     housekeeping = providers.Singleton(
         Housekeeping,
@@ -448,9 +456,7 @@ def serve(settings: Settings) -> None:
     from vitrine.adapters.http import server  # noqa: PLC0415
     from vitrine.adapters.http.connection import Patience  # noqa: PLC0415
 
-    if settings.database.embedded:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        database_sync(settings)
+    _prepare(settings)
     container = Container(settings=providers.Object(settings))
     app = container.app()
     background = container.background()
@@ -473,6 +479,13 @@ def serve(settings: Settings) -> None:
     )
 
 
+def _prepare(settings: Settings) -> None:
+    """Make the database of a service that was not given one."""
+    if settings.database.embedded:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        database_sync(settings)
+
+
 def database_sync(settings: Settings) -> str:
     """Bring the database's schema up to date and return its version."""
     from vitrine.adapters.persistence.sql import migrate  # noqa: PLC0415
@@ -493,3 +506,49 @@ def database_is_current(settings: Settings) -> bool:
     from vitrine.adapters.persistence.sql import migrate  # noqa: PLC0415
 
     return migrate.is_current(settings.database.url)
+
+
+def load_metadefs(settings: Settings, directory: Path | None, existing: Existing) -> str:
+    """Load the metadata definitions in *directory*, or those that come along; say what was done.
+
+    Raises:
+        Misconfigured, InvalidRequest: A file is not what it should be; nothing was loaded.
+    """
+    namespaces = [_namespace(seed) for seed in seeds.read_seeds(directory or seeds.BUNDLED)]
+    done = _seeding(settings).load(namespaces, existing)
+    return (
+        f"Namespaces created: {done.created}, changed: {done.changed}, "
+        f"left as they were: {done.kept}."
+    )
+
+
+def _namespace(seed: seeds.Seed) -> NewNamespace:
+    try:
+        return metadef_documents.new_namespace(seed.document)
+    except errors.VitrineError as error:
+        raise errors.InvalidRequest(f"{seed.file_name}: {error}") from error
+
+
+def unload_metadefs(settings: Settings) -> str:
+    """Delete all metadata definitions and say how many namespaces that were."""
+    return f"Namespaces deleted: {_seeding(settings).unload()}."
+
+
+def export_metadefs(settings: Settings, directory: Path) -> str:
+    """Write all metadata definitions into *directory* and say how many namespaces those are.
+
+    Raises:
+        Misconfigured: They cannot be written.
+    """
+    seeds.make_directory(directory)
+    count = 0
+    for definitions in _seeding(settings).export():
+        document = metadef_documents.seed_document(definitions)
+        seeds.write_seed(directory, definitions.namespace.name, document)
+        count += 1
+    return f"Namespaces written: {count}."
+
+
+def _seeding(settings: Settings) -> Seeding:
+    _prepare(settings)
+    return Container(settings=providers.Object(settings)).seeding()

@@ -10,6 +10,7 @@ import click
 import vitrine
 from vitrine.adapters.cli.operations import Configured, Invocation, Operations
 from vitrine.core.errors import VitrineError
+from vitrine.core.metadefs.loading import Existing
 
 UPGRADE_NEEDED = 3
 """The exit code of ``db check`` when the database must be brought up to date."""
@@ -138,7 +139,71 @@ def _database(operations: Operations[_SettingsT]) -> click.Group:
             context.exit(UPGRADE_NEEDED)
         click.echo("The database is up to date.")
 
+    _add_metadefs(db, operations)
     return db
+
+
+def _add_metadefs(db: click.Group, operations: Operations[_SettingsT]) -> None:
+    @db.command("load-metadefs")
+    @_sources
+    @click.argument("path", type=click.Path(path_type=Path), required=False)
+    @click.option(
+        "--merge", is_flag=True, help="Give namespaces that exist the definitions they lack."
+    )
+    @click.option(
+        "--prefer-new",
+        "--prefer_new",
+        is_flag=True,
+        help="Merge, and change what exists to what the files say.",
+    )
+    @click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Make namespaces that exist what the files say, and nothing besides.",
+    )
+    def load(  # noqa: PLR0913 (one parameter for each option, as click has it)
+        *,
+        config_file: tuple[Path, ...],
+        config_dir: tuple[Path, ...],
+        path: Path | None,
+        merge: bool,
+        prefer_new: bool,
+        overwrite: bool,
+    ) -> None:
+        """Load metadata definitions from the *.json of the directory PATH.
+
+        Each file holds one namespace, in the form in which the API takes it. Without
+        PATH the definitions that come along with Vitrine are loaded. Namespaces that
+        exist are left alone unless an option says otherwise.
+        """
+        if prefer_new and overwrite:
+            raise click.UsageError("--prefer-new and --overwrite exclude each other.")
+        existing = Existing.MERGE if merge else Existing.KEEP
+        if prefer_new or overwrite:
+            existing = Existing.OVERWRITE if overwrite else Existing.PREFER_NEW
+        with _failures():
+            settings = operations.load_settings(_invocation(config_file, config_dir))
+            click.echo(operations.load_metadefs(settings, path, existing))
+
+    @db.command("unload-metadefs")
+    @_sources
+    def unload(*, config_file: tuple[Path, ...], config_dir: tuple[Path, ...]) -> None:
+        """Delete all metadata definitions, protected ones too."""
+        with _failures():
+            settings = operations.load_settings(_invocation(config_file, config_dir))
+            click.echo(operations.unload_metadefs(settings))
+
+    @db.command("export-metadefs")
+    @_sources
+    @click.argument("path", type=click.Path(path_type=Path))
+    def export(*, config_file: tuple[Path, ...], config_dir: tuple[Path, ...], path: Path) -> None:
+        """Write all metadata definitions into the directory PATH, a file for each namespace.
+
+        What is written can be loaded again.
+        """
+        with _failures():
+            settings = operations.load_settings(_invocation(config_file, config_dir))
+            click.echo(operations.export_metadefs(settings, path))
 
 
 def _configuration(operations: Operations[_SettingsT]) -> click.Group:

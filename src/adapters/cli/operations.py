@@ -9,6 +9,8 @@ from typing import Generic, Protocol, TypeVar
 
 import attrs
 
+from vitrine.core.metadefs.loading import Existing
+
 
 @attrs.frozen(kw_only=True)
 class Invocation:
@@ -57,6 +59,12 @@ class Operations(Generic[SettingsT]):
         db_sync: Brings the database up to date; returns what was done.
         db_version: Returns the revision of the database.
         db_check: Returns whether the database is up to date.
+        load_metadefs: Loads metadata definitions from a directory, or those that come
+            along, and does with namespaces that exist what it is told; returns what
+            was done.
+        unload_metadefs: Deletes all metadata definitions; returns what was done.
+        export_metadefs: Writes all metadata definitions into a directory; returns
+            what was done.
     """
 
     load_settings: Callable[[Invocation], SettingsT]
@@ -66,3 +74,6 @@ class Operations(Generic[SettingsT]):
     db_sync: Callable[[SettingsT], str]
     db_version: Callable[[SettingsT], str]
     db_check: Callable[[SettingsT], bool]
+    load_metadefs: Callable[[SettingsT, Path | None, Existing], str]
+    unload_metadefs: Callable[[SettingsT], str]
+    export_metadefs: Callable[[SettingsT, Path], str]

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from vitrine.adapters.cli.commands import make_cli
 from vitrine.adapters.cli.operations import Invocation, Operations
 from vitrine.core.errors import Misconfigured, PersistenceUnavailable
+from vitrine.core.metadefs.loading import Existing
 
 
 @attrs.frozen
@@ -28,6 +29,7 @@ class Service:
     refusal: str | None = None
     away: bool = False
     served: list[Invocation] = attrs.field(factory=list)
+    loaded: list[tuple[Path | None, Existing]] = attrs.field(factory=list)
 
     def run(self, *arguments: str) -> Result:
         operations = Operations[Loaded](
@@ -38,6 +40,9 @@ class Service:
             db_sync=lambda _: "Brought up to date.",
             db_version=self.version,
             db_check=lambda _: self.current,
+            load_metadefs=self.load_metadefs,
+            unload_metadefs=lambda _: "Namespaces deleted: 2.",
+            export_metadefs=lambda _, directory: f"Written into {directory.name}.",
         )
         return CliRunner().invoke(make_cli(operations), arguments)
 
@@ -45,6 +50,10 @@ class Service:
         if self.refusal is not None:
             raise Misconfigured(self.refusal)
         return Loaded(invocation, self.warnings)
+
+    def load_metadefs(self, _: Loaded, directory: Path | None, existing: Existing) -> str:
+        self.loaded.append((directory, existing))
+        return "Namespaces created: 1."
 
     def version(self, _: Loaded) -> str:
         if self.away:
@@ -157,3 +166,41 @@ def test_every_command_has_help_in_sentences(command: tuple[str, ...]) -> None:
     assert result.exit_code == 0
     assert "Usage: vitrine" in result.stdout
     assert "." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "existing"),
+    [
+        ([], Existing.KEEP),
+        (["--merge"], Existing.MERGE),
+        (["--merge", "--prefer-new"], Existing.PREFER_NEW),
+        (["--prefer_new"], Existing.PREFER_NEW),
+        (["--overwrite", "--merge"], Existing.OVERWRITE),
+    ],
+)
+def test_load_metadefs_hands_on_where_from_and_what_of_those_that_exist(
+    options: list[str], existing: Existing
+) -> None:
+    service = Service()
+
+    done = [service.run("db", "load-metadefs", *path, *options) for path in ([], ["d"])]
+
+    assert [result.output for result in done] == ["Namespaces created: 1.\n"] * 2
+    assert service.loaded == [(None, existing), (Path("d"), existing)]
+
+
+def test_load_metadefs_takes_one_way_with_those_that_exist() -> None:
+    service = Service()
+
+    result = service.run("db", "load-metadefs", "--prefer-new", "--overwrite")
+
+    assert result.exit_code == 2
+    assert service.loaded == []
+
+
+def test_metadefs_are_exported_and_unloaded() -> None:
+    service = Service()
+
+    assert service.run("db", "export-metadefs", "d").output == "Written into d.\n"
+    assert service.run("db", "export-metadefs").exit_code == 2
+    assert service.run("db", "unload-metadefs").output == "Namespaces deleted: 2.\n"

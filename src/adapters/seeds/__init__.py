@@ -1,0 +1,1 @@
+"""Files with metadata definitions: those that come along, and an operator's own."""

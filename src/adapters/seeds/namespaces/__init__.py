@@ -1,0 +1,1 @@
+"""The metadata definitions that come along, one namespace in each file."""
