@@ -14,6 +14,7 @@ from vitrine.core import errors
 from vitrine.usecases.data import Download, ImageData
 
 _OCTETS = "application/octet-stream"
+_MOST_DIGITS = 20  # more than any number of bytes that could be allowed has
 
 
 class ImageDataResource:
@@ -58,7 +59,8 @@ def _declared_size(req: falcon.Request) -> int | None:
         return req.content_length
     if not (text.strip().isascii() and text.strip().isdigit()):
         raise errors.InvalidValue("X-OpenStack-Image-Size", "it is not a number of bytes")
-    return int(text) or req.content_length
+    # Python reads no number of thousands of digits; the first of them are too many already.
+    return int(text.strip().lstrip("0")[:_MOST_DIGITS] or "0") or req.content_length
 
 
 def _send(resp: falcon.Response, download: Download, sent: Callable[[int], None]) -> None:
