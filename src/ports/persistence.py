@@ -25,6 +25,7 @@ from vitrine.core.images.members import Member
 from vitrine.core.images.query import ImageQuery
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session
+from vitrine.ports.jobs import JobCommand, Jobs
 from vitrine.ports.metadefs import MetadefCommand, Metadefs
 
 # --- commands ------------------------------------------------------------------------
@@ -171,6 +172,7 @@ Command = (
     | AdjustUsage
     | Reserve
     | ReleaseReservations
+    | JobCommand
     | MetadefCommand
 )
 
@@ -349,6 +351,11 @@ class Persistence(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Events on their way."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """Work that goes on behind requests."""
         ...
 
     @property

@@ -10,6 +10,7 @@ class TestMyPersistence(PersistenceContract):
 from tests.contracts.metadefs import MetadefsContract
 from tests.contracts.persistence_commit import CommitContract
 from tests.contracts.persistence_images import ImagesContract, MembersContract
+from tests.contracts.persistence_jobs import JobsContract
 from tests.contracts.persistence_ledger import LedgerContract
 from tests.contracts.persistence_outbox import OutboxContract
 from tests.contracts.persistence_work import LeasesContract, SessionsContract
@@ -23,6 +24,7 @@ class PersistenceContract(
     LedgerContract,
     OutboxContract,
     CommitContract,
+    JobsContract,
     MetadefsContract,
 ):
     """Every promise of the port: override `persistence` with an empty one."""

@@ -18,6 +18,7 @@ from cattrs.strategies import configure_tagged_union
 from vitrine.core import errors
 from vitrine.core.errors import VitrineError
 from vitrine.core.images.query import Filter, SortValue
+from vitrine.ports.jobs import Jobs
 from vitrine.ports.metadefs import Metadefs
 from vitrine.ports.persistence import (
     Changeset,
@@ -50,6 +51,7 @@ class Loopback(Persistence):
         self._leases = cast("Leases", _Far(Leases, persistence.leases))
         self._ledger = cast("Ledger", _Far(Ledger, persistence.ledger))
         self._outbox = cast("Outbox", _Far(Outbox, persistence.outbox))
+        self._jobs = cast("Jobs", _Far(Jobs, persistence.jobs))
         self._metadefs = cast("Metadefs", _Far(Metadefs, persistence.metadefs))
 
     @property
@@ -75,6 +77,10 @@ class Loopback(Persistence):
     @property
     def outbox(self) -> Outbox:
         return self._outbox
+
+    @property
+    def jobs(self) -> Jobs:
+        return self._jobs
 
     @property
     def metadefs(self) -> Metadefs:

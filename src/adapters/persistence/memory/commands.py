@@ -4,12 +4,13 @@ from datetime import datetime
 
 import attrs
 
-from vitrine.adapters.persistence.memory import metadefs
+from vitrine.adapters.persistence.memory import jobs, metadefs
 from vitrine.adapters.persistence.memory.tables import Holding, Lease, Tables
 from vitrine.core.errors import ImageExists, LeaseLost, QuotaExceeded, Stale
 from vitrine.core.images.image import Image
 from vitrine.core.images.members import Member
 from vitrine.core.quota import Resource
+from vitrine.ports.jobs import CreateJob, SaveJob
 from vitrine.ports.persistence import (
     AdjustUsage,
     CloseSession,
@@ -68,6 +69,8 @@ def carry_out(command: Command, tables: Tables, moment: datetime) -> None:  # no
             _reserve(tables, command)
         case ReleaseReservations(session_id):
             _release(tables, session_id)
+        case CreateJob() | SaveJob():
+            jobs.carry_out(command, tables)
         case _:
             metadefs.carry_out(command, tables)
 

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from vitrine.adapters.persistence.memory import outbox
 from vitrine.adapters.persistence.memory.commands import carry_out
 from vitrine.adapters.persistence.memory.images import MemoryImages, MemoryMembers
+from vitrine.adapters.persistence.memory.jobs import MemoryJobs
 from vitrine.adapters.persistence.memory.metadefs import MemoryMetadefs
 from vitrine.adapters.persistence.memory.tables import Now, Tables, utc_now
 from vitrine.adapters.persistence.memory.work import MemoryLeases, MemoryLedger, MemorySessions
+from vitrine.ports.jobs import Jobs
 from vitrine.ports.metadefs import Metadefs
 from vitrine.ports.persistence import (
     Changeset,
@@ -40,6 +42,7 @@ class MemoryPersistence(Persistence):
         self._leases = MemoryLeases(self._tables)
         self._ledger = MemoryLedger(self._tables)
         self._outbox = outbox.MemoryOutbox(self._tables)
+        self._jobs = MemoryJobs(self._tables)
         self._metadefs = MemoryMetadefs(self._tables)
 
     @property
@@ -65,6 +68,10 @@ class MemoryPersistence(Persistence):
     @property
     def outbox(self) -> Outbox:
         return self._outbox
+
+    @property
+    def jobs(self) -> Jobs:
+        return self._jobs
 
     @property
     def metadefs(self) -> Metadefs:

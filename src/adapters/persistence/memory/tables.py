@@ -11,6 +11,7 @@ import attrs
 from vitrine.core.events import Event
 from vitrine.core.images.image import Image
 from vitrine.core.images.members import Member
+from vitrine.core.jobs import Job
 from vitrine.core.metadefs.namespaces import Definitions, ResourceType
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session
@@ -93,6 +94,7 @@ class Tables:
         pending: The events of each aggregate that are not published yet.
         claims: Who is publishing the events of an aggregate.
         commits: When each changeset was carried out, by its id.
+        jobs: By id.
         namespaces: With everything in them, by id.
         resource_types: By name.
     """
@@ -111,6 +113,7 @@ class Tables:
         self.pending: Table[str, tuple[Event, ...]] = Table(undo)
         self.claims: Table[str, Lease] = Table(undo)
         self.commits: Table[str, datetime] = Table(undo)
+        self.jobs: Table[str, Job] = Table(undo)
         self.namespaces: Table[str, Definitions] = Table(undo)
         self.resource_types: Table[str, ResourceType] = Table(undo)
 

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from vitrine.adapters.persistence.sql import (
     images,
+    jobs,
     leases,
     ledger,
     members,
@@ -18,6 +19,7 @@ from vitrine.adapters.persistence.sql import (
 from vitrine.adapters.persistence.sql.database import Database, insert_if_missing, storable
 from vitrine.adapters.persistence.sql.tables import commits
 from vitrine.adapters.persistence.sql.types import DatabaseNow, to_span
+from vitrine.ports.jobs import CreateJob, SaveJob
 from vitrine.ports.persistence import (
     AdjustUsage,
     Changeset,
@@ -120,5 +122,7 @@ def _carry_out(connection: Connection, command: Command) -> None:  # noqa: C901,
             ledger.reserve(connection, command)
         case ReleaseReservations(session_id):
             ledger.release(connection, session_id)
+        case CreateJob() | SaveJob():
+            jobs.carry_out(connection, command)
         case _:
             metadefs.carry_out(connection, command)

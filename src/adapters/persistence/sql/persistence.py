@@ -9,6 +9,7 @@ from vitrine.adapters.persistence.sql import commits
 from vitrine.adapters.persistence.sql.database import Database
 from vitrine.adapters.persistence.sql.engines import Limits, parse
 from vitrine.adapters.persistence.sql.images import SqlImages
+from vitrine.adapters.persistence.sql.jobs import SqlJobs
 from vitrine.adapters.persistence.sql.leases import SqlLeases
 from vitrine.adapters.persistence.sql.ledger import SqlLedger
 from vitrine.adapters.persistence.sql.members import SqlMembers
@@ -16,6 +17,7 @@ from vitrine.adapters.persistence.sql.metadefs import SqlMetadefs
 from vitrine.adapters.persistence.sql.outbox import SqlOutbox
 from vitrine.adapters.persistence.sql.sessions import SqlSessions
 from vitrine.adapters.persistence.sql.types import DatabaseNow, from_moment
+from vitrine.ports.jobs import Jobs
 from vitrine.ports.metadefs import Metadefs
 from vitrine.ports.persistence import (
     Changeset,
@@ -54,6 +56,7 @@ class SqlPersistence(Persistence):
         self._leases = SqlLeases(self.database)
         self._ledger = SqlLedger(self.database)
         self._outbox = SqlOutbox(self.database)
+        self._jobs = SqlJobs(self.database)
         self._metadefs = SqlMetadefs(self.database)
 
     @property
@@ -79,6 +82,10 @@ class SqlPersistence(Persistence):
     @property
     def outbox(self) -> Outbox:
         return self._outbox
+
+    @property
+    def jobs(self) -> Jobs:
+        return self._jobs
 
     @property
     def metadefs(self) -> Metadefs:

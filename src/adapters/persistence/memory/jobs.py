@@ -1,0 +1,43 @@
+"""Jobs."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from vitrine.adapters.persistence.memory.tables import Tables
+from vitrine.core.errors import StaleJob
+from vitrine.core.jobs import Job
+from vitrine.ports.jobs import CreateJob, JobCommand, Jobs
+
+
+class MemoryJobs(Jobs):
+    """Jobs in memory: they end with the process, as does the work they tell of."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, job_id: str) -> Job | None:
+        with self._tables.alone():
+            return self._tables.jobs.get(job_id)
+
+    def runnable(self, limit: int) -> Sequence[Job]:
+        with self._tables.alone() as moment:
+            free = [
+                job
+                for key, job in self._tables.jobs.items()
+                if not job.ended
+                and ((lease := self._tables.leases.get(key)) is None or lease.until <= moment)
+            ]
+        return sorted(free, key=lambda job: (job.created_at, job.id))[:limit]
+
+
+def carry_out(command: JobCommand, tables: Tables) -> None:
+    """Do what *command* says; see its class for what it raises."""
+    job = command.job
+    if isinstance(command, CreateJob):
+        tables.jobs.put(job.id, job)
+        return
+    stored = tables.jobs.get(job.id)
+    if stored is None or stored.version != job.version:
+        raise StaleJob(job.id)
+    tables.jobs.put(job.id, attrs.evolve(job, version=job.version + 1))

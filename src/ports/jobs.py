@@ -1,0 +1,46 @@
+"""Where jobs are remembered; a part of the persistence."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+from vitrine.core.jobs import Job
+
+
+@attrs.frozen
+class CreateJob:
+    """Add a job, whose version is 1."""
+
+    job: Job
+
+
+@attrs.frozen
+class SaveJob:
+    """Replace a job as a whole and count its version on by one.
+
+    ``job.version`` is the version that was read.
+
+    Raises:
+        StaleJob: The stored version is another one, or there is no such job.
+    """
+
+    job: Job
+
+
+JobCommand = CreateJob | SaveJob
+
+
+class Jobs(Protocol):
+    """Jobs as they are."""
+
+    def get(self, job_id: str) -> Job | None:
+        """Return one job, or None."""
+        ...
+
+    def runnable(self, limit: int) -> Sequence[Job]:
+        """Return jobs that have not ended and that nobody works on.
+
+        Those whose lease nobody holds, or has expired; oldest first, at most *limit*.
+        """
+        ...
