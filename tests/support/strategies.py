@@ -18,6 +18,7 @@ from vitrine.core.digests import ALGORITHMS, Digest
 from vitrine.core.events import Event, EventType, Priority
 from vitrine.core.images.image import Image, Location, Visibility
 from vitrine.core.images.members import Member, MemberStatus
+from vitrine.core.images.properties import READ_ONLY, RESERVED, is_internal
 from vitrine.core.images.query import (
     Comparison,
     Filter,
@@ -418,3 +419,30 @@ def events(aggregate_id: str | None = None) -> st.SearchStrategy[Event]:
         payload=st.dictionaries(any_kept_text(), json_values(), max_size=3),
         priority=st.sampled_from(Priority),
     )
+
+
+# --- patches -------------------------------------------------------------------------
+
+
+@cache
+def patchable_names() -> st.SearchStrategy[str]:
+    """Names of properties that a patch can speak of, some with characters to escape."""
+    odd = st.sampled_from(["a/b", "~", "~1", "~0", "~01", "/", "a~/b"])
+    taken = READ_ONLY | RESERVED | {"locations"}
+    return (odd | kept_text()).filter(
+        lambda name: name == name.strip() != "" and name not in taken and not is_internal(name)
+    )
+
+
+@cache
+def patch_entries() -> st.SearchStrategy[object]:
+    """What may come as an entry of a patch: sound, nearly sound and not at all."""
+    pointers = st.sampled_from(
+        [
+            *("/a", "/a/b", "a", "/", "//", "/a/", "//a", "/~", "/~2", "/~0", "/a~1b", "/ ", ""),
+            *("/locations", "/locations/0", "/locations/-", "/status", "/name", "/os_glance_x"),
+        ]
+    )
+    keys = st.sampled_from(["op", "path", "value", "add", "replace", "remove", "other"])
+    values = st.sampled_from(["add", "replace", "remove", "move"]) | pointers | json_values()
+    return st.dictionaries(keys, values, max_size=4) | json_values()
