@@ -65,8 +65,11 @@ class Condition:
     def clause(self) -> sa.ColumnElement[bool]:
         """Return the condition as SQL."""
         column = images.c[self.column]
+        # Any number may be asked for, also one that the column could not hold.
+        wide = isinstance(column.type, sa.Integer)
+        kind = sa.BigInteger() if wide else column.type
         parameters = [
-            sa.bindparam(f"{self.name}_{number}", type_=column.type) for number in range(self.count)
+            sa.bindparam(f"{self.name}_{number}", type_=kind) for number in range(self.count)
         ]
         clause: sa.ColumnElement[bool]
         if self.comparisons:
