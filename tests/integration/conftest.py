@@ -17,6 +17,7 @@ from tests.support.clients import (
     glance_client,
     sdk_connection,
 )
+from tests.support.engines import EngineServer, EngineServers, Shelf
 from tests.support.images import Images
 from tests.support.server import OwnServers, Server, Servers
 from tests.support.services import ENGINES, Keystone, database, shared_keystone
@@ -82,6 +83,26 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 def server(served: Servers) -> Server:
     """The shared server with Vitrine's defaults and the local identity."""
     return served()
+
+
+@pytest.fixture(scope="session")
+def engine_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineServers]:
+    """Gives a running server for a database engine, the same one to all who ask."""
+    servers = EngineServers(tmp_path_factory.mktemp)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(params=ENGINES)
+def on_every_engine(request: pytest.FixtureRequest, engine_servers: EngineServers) -> EngineServer:
+    """A shared server, once for each engine. A module whose `server` it is runs on all."""
+    return engine_servers(request.param)
+
+
+@pytest.fixture
+def shelf(on_every_engine: EngineServer, make_api: Callable[..., Api]) -> Shelf:
+    """Where a test puts images on a shared server, once for each engine."""
+    return Shelf(make_api(on_every_engine.server), on_every_engine.catalogue)
 
 
 @pytest.fixture
