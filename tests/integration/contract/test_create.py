@@ -85,11 +85,11 @@ def test_a_caller_may_choose_the_id(api: Api, chosen: str) -> None:
     [
         "",
         "image",
-        uuid.uuid4().hex,
-        f"{{{uuid.uuid4()}}}",
-        f" {uuid.uuid4()}",
-        f"{uuid.uuid4()}\n",
-        f"{uuid.uuid4()}0",
+        "0b1d7a0e5f3c4a529d1e7c2b6f3a9e10",
+        "{0b1d7a0e-5f3c-4a52-9d1e-7c2b6f3a9e10}",
+        " 0b1d7a0e-5f3c-4a52-9d1e-7c2b6f3a9e10",
+        "0b1d7a0e-5f3c-4a52-9d1e-7c2b6f3a9e10\n",
+        "0b1d7a0e-5f3c-4a52-9d1e-7c2b6f3a9e100",
         "zzzzzzzz-aaaa-bbbb-cccc-dddddddddddd",
         None,
         7,
@@ -278,6 +278,8 @@ def test_a_hash_that_comes_with_a_new_image_is_ignored(api: Api) -> None:
         ("tags", None),
         ("tags", [1]),
         ("tags", ["t" * 256]),
+        ("tags", [""]),
+        ("colour", "v" * 65_536),
         ("disk_format", 7),
         ("container_format", ["bare"]),
         # The form is looked at before it is asked whether one may at all.
@@ -458,6 +460,16 @@ def test_a_new_image_cannot_have_locations(
 def test_creation_names_the_stores(served: Servers, make_api: MakeApi) -> None:
     answer = make_api(served(CONFIGURED)).post(IMAGES, {})
     assert answer.headers["OpenStack-image-store-ids"] == "quick,cheap"
+
+
+@pytest.mark.contract("IMG-018")
+def test_the_store_that_a_creation_names_is_of_no_account(
+    served: Servers, make_api: MakeApi
+) -> None:
+    api = make_api(served(CONFIGURED))
+    answer = api.post(IMAGES, {}, headers={"X-Image-Meta-Store": "elsewhere"})
+    assert answer.status_code == 201
+    assert "stores" not in answer.json()
 
 
 @pytest.mark.contract("IMG-018")

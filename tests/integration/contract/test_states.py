@@ -1,0 +1,190 @@
+"""The states of images: which follows which, and what can be done in each."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.catalogue import rewrite
+from tests.support.clients import DATA_TYPE, Api, Json
+from tests.support.patches import add, replace
+from tests.support.processes import wait_until
+from tests.support.server import Server
+from vitrine.core.images.status import FINDABLE, Status
+
+
+def file_of(image: Json) -> str:
+    return f"/v2/images/{image['id']}/file"
+
+
+def upload(api: Api, image: Json, data: bytes = b"bytes", **headers: str) -> int:
+    sent = {"Content-Type": DATA_TYPE, **headers}
+    return api.put(file_of(image), data=data, headers=sent).status_code
+
+
+@contextlib.contextmanager
+def being_uploaded(api: Api, image: Json, answers: list[int]) -> Iterator[None]:
+    """Inside, the image is in the middle of an upload; outside, *answers* has its outcome."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b"first"
+        begun.set()
+        assert go_on.wait(timeout=60)
+        yield b"last"
+
+    def run() -> None:
+        with Api(api.url, api.token) as uploader:
+            headers = {"Content-Type": DATA_TYPE}
+            answer = uploader.put(file_of(image), data=pieces(), headers=headers)
+            answers.append(answer.status_code)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert begun.wait(timeout=60)
+        wait_until(lambda: api.image(image["id"])["status"] != "queued", what="the upload")
+        yield
+    finally:
+        go_on.set()
+        thread.join()
+
+
+def test_an_image_is_queued_then_saving_then_active_and_withheld_at_will(api: Api) -> None:
+    image = api.create_image()
+    answers: list[int] = []
+    assert image["status"] == "queued"
+    with being_uploaded(api, image, answers):
+        assert api.image(image["id"])["status"] == "saving"
+        assert upload(api, image) == 409
+    assert answers == [204]
+    assert api.image(image["id"])["status"] == "active"
+    path = f"/v2/images/{image['id']}/actions"
+    for action, status in (("deactivate", "deactivated"), ("reactivate", "active")):
+        assert api.post(f"{path}/{action}").status_code == 204
+        assert api.image(image["id"])["status"] == status
+
+
+def test_an_image_can_be_deleted_while_its_data_comes(api: Api) -> None:
+    image = api.create_image()
+    answers: list[int] = []
+    with being_uploaded(api, image, answers):
+        assert api.delete(image["self"]).status_code == 204
+    assert answers == [410]
+    assert api.get(image["self"]).status_code == 404
+
+
+@pytest.mark.parametrize("status", [Status.DELETED, Status.PENDING_DELETE])
+@pytest.mark.parametrize("caller", ["demo", "admin"])
+def test_nothing_comes_after_the_end(api: Api, server: Server, caller: str, status: Status) -> None:
+    image = api.create_image(visibility="community")
+    rewrite(server, image["id"], status=status)
+    who = api.as_(caller)
+    for answer in (
+        who.get(image["self"]),
+        who.get(image["file"]),
+        who.patch(image["self"], [replace("/name", "another")]),
+        who.put(f"{image['self']}/tags/one"),
+        who.post(f"{image['self']}/actions/reactivate"),
+        who.delete(image["self"]),
+    ):
+        assert answer.status_code == 404
+    assert upload(who, image) == 404
+
+
+# --- back to the queue ---------------------------------------------------------------
+
+
+@pytest.mark.contract("STA-002")
+@pytest.mark.parametrize(
+    ("status", "disk_format", "data"),
+    [
+        pytest.param(415, "qcow2", b"no qcow2", id="not what it was said to be"),
+        pytest.param(400, "raw", None, id="not as much as was announced"),
+    ],
+)
+def test_an_image_that_goes_back_to_the_queue_forgets_its_size(
+    api: Api, status: int, disk_format: str, data: bytes | None
+) -> None:
+    image = api.create_image(disk_format=disk_format)
+    if data is None:
+        announced = {"X-OpenStack-Image-Size": "1000"}
+        assert upload(api, image, b"few", **announced) == status
+    else:
+        assert upload(api, image, data) == status
+    now = api.image(image["id"])
+    assert now["status"] == "queued"
+    for field in ("size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value"):
+        assert now[field] is None
+    assert api.get(image["file"]).status_code == 204
+    # It can be tried again, with other data.
+    api.change(image["id"], replace("/disk_format", "raw"))
+    api.upload(image["id"], b"as it should be")
+    assert api.download(image["id"]) == b"as it should be"
+
+
+@pytest.mark.contract("STA-003")
+@pytest.mark.parametrize(
+    "missing", [["disk_format"], ["container_format"], ["disk_format", "container_format"]]
+)
+def test_data_needs_both_formats(api: Api, missing: list[str]) -> None:
+    image = api.create_image(**dict.fromkeys(missing))
+    assert upload(api, image) == 400
+    assert upload(api.as_("admin"), image) == 400
+    assert api.image(image["id"]) == image
+    values = {"disk_format": "raw", "container_format": "bare"}
+    api.change(image["id"], *(add(f"/{field}", values[field]) for field in missing))
+    api.upload(image["id"])
+    assert api.image(image["id"])["status"] == "active"
+
+
+# --- what can be done in which state -------------------------------------------------
+
+Does = Callable[[Api, Json], int]
+
+
+def patch(api: Api, image: Json) -> int:
+    return api.patch(image["self"], [add("/colour", "red")]).status_code
+
+
+def tag(api: Api, image: Json) -> int:
+    return api.put(f"{image['self']}/tags/one").status_code
+
+
+def share(api: Api, image: Json) -> int:
+    return api.post(f"{image['self']}/members", {"member": "alt"}).status_code
+
+
+def delete(api: Api, image: Json) -> int:
+    return api.delete(image["self"]).status_code
+
+
+def download(api: Api, image: Json) -> int:
+    return api.get(image["file"]).status_code
+
+
+@pytest.mark.parametrize("status", sorted(FINDABLE))
+@pytest.mark.parametrize(("does", "code"), [(patch, 200), (tag, 204), (share, 200), (delete, 204)])
+def test_what_is_known_of_an_image_changes_in_any_state(
+    api: Api, server: Server, status: Status, does: Does, code: int
+) -> None:
+    image = api.create_image()
+    rewrite(server, image["id"], status=status)
+    assert does(api, image) == code
+
+
+@pytest.mark.parametrize("status", sorted(FINDABLE))
+def test_only_a_queued_image_takes_data(api: Api, server: Server, status: Status) -> None:
+    image = api.create_image()
+    rewrite(server, image["id"], status=status)
+    assert upload(api, image) == (204 if status is Status.QUEUED else 409)
+
+
+@pytest.mark.parametrize("status", sorted(FINDABLE))
+def test_without_data_a_download_is_empty_in_any_state_but_withheld(
+    api: Api, server: Server, status: Status
+) -> None:
+    image = api.create_image()
+    rewrite(server, image["id"], status=status)
+    assert download(api, image) == (403 if status is Status.DEACTIVATED else 204)
