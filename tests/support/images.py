@@ -91,8 +91,8 @@ def pattern(size: int) -> bytes:
 
 def mbr(size: int = SIZE) -> bytes:
     """A raw disk with one active Linux partition in a master boot record."""
-    entry = _partition(kind=0x83, active=True, start=1, sectors=size // _SECTOR - 1)
-    return _boot_record(entry) + pattern(size - _SECTOR)
+    entry = partition(kind=0x83, flag=0x80, sectors=size // _SECTOR - 1)
+    return boot_record(entry) + pattern(size - _SECTOR)
 
 
 def gpt(size: int = SIZE) -> bytes:
@@ -115,8 +115,8 @@ def gpt(size: int = SIZE) -> bytes:
         128,
         0,
     )
-    entry = _partition(kind=0xEE, active=False, start=1, sectors=last)
-    return (_boot_record(entry) + header).ljust(34 * _SECTOR, b"\0").ljust(size, b"\0")
+    entry = partition(kind=0xEE, sectors=last)
+    return (boot_record(entry) + header).ljust(34 * _SECTOR, b"\0").ljust(size, b"\0")
 
 
 def iso(blocks: int = SIZE // 2048) -> bytes:
@@ -144,15 +144,29 @@ def luks(version: int = 1, size: int = SIZE) -> bytes:
     return header.ljust(4096, b"\0") + pattern(size - 4096)
 
 
-def _boot_record(entry: bytes) -> bytes:
-    return bytes(446) + entry + bytes(48) + b"\x55\xaa"
+def boot_record(*entries: bytes) -> bytes:
+    """A master boot record with these entries, made by `partition`, and no code."""
+    return (bytes(446) + b"".join(entries)).ljust(_SECTOR - 2, b"\0") + b"\x55\xaa"
 
 
-def _partition(*, kind: int, active: bool, start: int, sectors: int) -> bytes:
-    # Cylinder, head and sector of the start: 0, 0, 2, as a protective entry must have it.
-    first, last = b"\x00\x02\x00", b"\xff\xff\xff"
-    flag = 0x80 if active else 0
-    return struct.pack("<B3sB3sII", flag, first, kind, last, start, sectors)
+def partition(
+    *,
+    kind: int,
+    flag: int = 0,
+    start: int = 1,
+    first: bytes = b"\x00\x02\x00",
+    sectors: int = SIZE // _SECTOR - 1,
+) -> bytes:
+    """An entry of a master boot record.
+
+    Args:
+        kind: 0x83 for Linux, 0xEE for one that protects a GPT.
+        flag: 0x80 for an active one, 0 for another.
+        start: In sectors.
+        first: Cylinder, head and sector of the start; 0, 0, 2 for a protective entry.
+        sectors: How many.
+    """
+    return struct.pack("<B3sB3sII", flag, first, kind, b"\xff\xff\xff", start, sectors)
 
 
 def _write(path: Path, data: bytes) -> None:
