@@ -212,6 +212,24 @@ def _quotas(settings: Settings) -> Quotas:
     )
 
 
+def _discovery(
+    settings: Settings,
+    *,
+    stores: Stores,
+    authorizer: Authorizer,
+    persistence: Persistence,
+    limits: Limits,
+) -> Discovery:
+    return Discovery(
+        stores=stores,
+        authorizer=authorizer,
+        ledger=persistence.ledger,
+        limits=limits,
+        enabled_methods=settings.imports.methods,
+        usage_shown=settings.limits.keystone,
+    )
+
+
 def _data_rules(settings: Settings) -> DataRules:
     return DataRules(
         algorithm=settings.stores.hashing_algorithm,
@@ -406,7 +424,14 @@ class Container(containers.DeclarativeContainer):
     seeding = providers.Singleton(
         Seeding, persistence=persistence, units=units, clock=clock, ids=ids
     )
-    discovery = providers.Singleton(Discovery, stores=stores)
+    discovery = providers.Singleton(
+        _discovery,
+        settings,
+        stores=stores,
+        authorizer=authorizer,
+        persistence=persistence,
+        limits=limits,
+    )
     housekeeping = providers.Singleton(
         Housekeeping,
         persistence=persistence,

@@ -409,6 +409,14 @@ class BlobNotFound(NotFound):
 
 
 @attrs.define(eq=False)
+class StoresUnnamed(NotFound):
+    """There is one store, which has no name, and so there is no list of stores."""
+
+    def __str__(self) -> str:
+        return "The stores of this service have no names."
+
+
+@attrs.define(eq=False)
 class SourceNotFound(NotFound):
     """The origin has nothing at the URL, or does not give it out."""
 

@@ -1,17 +1,145 @@
 """What this service offers, for callers that ask before they act."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from vitrine.ports.stores import StoreInfo, Stores
+import attrs
+
+from vitrine.core import errors, policy
+from vitrine.core.context import Context
+from vitrine.core.quota import Resource
+from vitrine.ports.authorization import Authorizer
+from vitrine.ports.limits import Limits
+from vitrine.ports.persistence import Ledger
+from vitrine.ports.stores import Ability, StoreInfo, Stores
+
+IMPORT_METHODS: Final[frozenset[str]] = frozenset()
+"""The import methods that this version has. Building one means adding its name here."""
+
+_RESERVED: Final = "os_glance_"  # how the ids of stores begin that hold what is under way
+_MIB: Final = 1024 * 1024  # bytes
+_IN_MIB: Final = frozenset({Resource.SIZE_TOTAL, Resource.STAGE_TOTAL})
+
+
+@attrs.frozen(kw_only=True)
+class StoreDescription:
+    """What callers can learn of a store.
+
+    Attributes:
+        info: What the operator says of it.
+        default: Whether it is written to when the caller names none.
+        read_only: Whether it takes no data.
+        kind: The kind of driver, such as ``file``; for administrators.
+        properties: What the driver tells of itself; for administrators.
+    """
+
+    info: StoreInfo
+    default: bool
+    read_only: bool
+    kind: str
+    properties: Mapping[str, object]
+
+
+@attrs.frozen(kw_only=True)
+class ResourceUsage:
+    """How much a project has of something, in MiB where that is bytes.
+
+    Attributes:
+        used: What it has, reservations included.
+        limit: What it may have, None for any amount.
+    """
+
+    used: int
+    limit: int | None
 
 
 class Discovery:
     """What callers can find out about the service."""
 
-    def __init__(self, *, stores: Stores) -> None:
-        """Take the parts."""
+    def __init__(  # noqa: PLR0913 - what is passed in is what can be found out
+        self,
+        *,
+        stores: Stores,
+        authorizer: Authorizer,
+        ledger: Ledger,
+        limits: Limits,
+        enabled_methods: Sequence[str] = (),
+        usage_shown: bool = False,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            stores: All stores.
+            authorizer: Says who may look closely at them.
+            ledger: What projects use.
+            limits: What they may use.
+            enabled_methods: The import methods that the operator wants, in order.
+            usage_shown: Whether there are limits worth comparing one's usage with.
+        """
         self._stores = stores
+        self._authorizer = authorizer
+        self._ledger = ledger
+        self._limits = limits
+        self._methods = tuple(method for method in enabled_methods if method in IMPORT_METHODS)
+        self._usage_shown = usage_shown
+
+    def import_methods(self) -> Sequence[str]:
+        """Return the methods by which images can be imported, in the operator's order."""
+        return self._methods
 
     def stores(self) -> Sequence[StoreInfo]:
         """Return the stores that callers can choose from; none if there is no choice."""
-        return self._stores.listed() if self._stores.multiple else ()
+        if not self._stores.multiple:
+            return ()
+        return [each for each in self._stores.listed() if not each.id.startswith(_RESERVED)]
+
+    def describe_stores(self) -> Sequence[StoreDescription]:
+        """Return what there is to know of each store that callers can choose from.
+
+        Raises:
+            StoresUnnamed: There is no choice.
+        """
+        if not self._stores.multiple:
+            raise errors.StoresUnnamed
+        return [self._described(info) for info in self.stores()]
+
+    def inspect_stores(self, context: Context) -> Sequence[StoreDescription]:
+        """Return the same as `describe_stores` to those who may see all of it.
+
+        Raises:
+            StoresUnnamed: There is no choice.
+            NotPermitted: The caller may not see all of it.
+        """
+        described = self.describe_stores()
+        if not self._authorizer.allows(policy.STORES_INFO_DETAIL, context, {}):
+            raise errors.NotPermitted(policy.STORES_INFO_DETAIL)
+        return described
+
+    def _described(self, info: StoreInfo) -> StoreDescription:
+        store = self._stores.get(info.id)
+        return StoreDescription(
+            info=info,
+            default=info.id == self._stores.default_id,
+            read_only=Ability.WRITE not in store.abilities,
+            kind=store.kind,
+            properties=store.properties,
+        )
+
+    def usage(self, context: Context) -> Mapping[Resource, ResourceUsage]:
+        """Return what the caller's project uses of what is limited; empty if nothing is."""
+        if not self._usage_shown:
+            return {}
+        project = context.project_id or ""
+        used = self._ledger.usage(project)
+        return {
+            resource: ResourceUsage(
+                used=_shown(resource, used[resource].used + used[resource].reserved),
+                limit=None if limit is None else _shown(resource, limit),
+            )
+            for resource in Resource
+            for limit in [self._limits.of(project, resource)]
+        }
+
+
+def _shown(resource: Resource, amount: int) -> int:
+    return amount // _MIB if resource in _IN_MIB else amount

@@ -13,6 +13,12 @@ from vitrine.adapters.http.resources.images import (
     ReactivateResource,
     TagResource,
 )
+from vitrine.adapters.http.resources.info import (
+    ImportInfoResource,
+    StoresDetailResource,
+    StoresInfoResource,
+    UsageResource,
+)
 from vitrine.adapters.http.resources.members import MemberResource, MembersResource
 from vitrine.adapters.http.resources.metadefs import (
     AssociationResource,
@@ -31,6 +37,7 @@ from vitrine.adapters.http.resources.schemas import SchemaResource
 from vitrine.adapters.http.schemas.image import ImageSchema
 from vitrine.adapters.http.schemas.member import member_document, members_document
 from vitrine.adapters.http.schemas.metadefs import METADEF_SCHEMAS
+from vitrine.adapters.http.schemas.task import task_document, tasks_document
 from vitrine.adapters.http.shell import App
 from vitrine.adapters.http.views import ImageDisplay
 from vitrine.usecases.catalogue import Images
@@ -73,10 +80,16 @@ def routes(api: Api) -> Callable[[App], None]:
         app.add_route(f"{image}/actions/reactivate", ReactivateResource(api.images))
         app.add_route(f"{image}/members", MembersResource(api.sharing))
         app.add_route(f"{image}/members/{{member_id}}", MemberResource(api.sharing))
+        app.add_route("/v2/info/import", ImportInfoResource(api.discovery))
+        app.add_route("/v2/info/stores", StoresInfoResource(api.discovery))
+        app.add_route("/v2/info/stores/detail", StoresDetailResource(api.discovery))
+        app.add_route("/v2/info/usage", UsageResource(api.discovery))
         app.add_route("/v2/schemas/image", SchemaResource(api.schema.document()))
         app.add_route("/v2/schemas/images", SchemaResource(api.schema.collection()))
         app.add_route("/v2/schemas/member", SchemaResource(member_document()))
         app.add_route("/v2/schemas/members", SchemaResource(members_document()))
+        app.add_route("/v2/schemas/task", SchemaResource(task_document(), any_body=True))
+        app.add_route("/v2/schemas/tasks", SchemaResource(tasks_document(), any_body=True))
         _add_metadefs(app, api)
 
     return add

@@ -3,7 +3,7 @@
 The order of the keys is part of the contract.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -11,6 +11,8 @@ from vitrine.core.events import time_text
 from vitrine.core.images.image import Image, Location
 from vitrine.core.images.members import Member
 from vitrine.core.images.properties import is_internal
+from vitrine.core.quota import Resource
+from vitrine.usecases.discovery import ResourceUsage, StoreDescription
 
 _VISIBLE_INTERNALS = frozenset(
     {"os_glance_import_task", "os_glance_importing_to_stores", "os_glance_failed_import"}
@@ -100,4 +102,51 @@ def members_view(members: Sequence[Member]) -> dict[str, object]:
     return {
         "members": [member_view(member) for member in members],
         "schema": "/v2/schemas/members",
+    }
+
+
+def import_methods_view(methods: Sequence[str]) -> dict[str, object]:
+    """Return the names of import methods as the API shows them."""
+    return {
+        "import-methods": {
+            "description": "Import methods available.",
+            "type": "array",
+            "value": list(methods),
+        }
+    }
+
+
+def store_view(store: StoreDescription) -> dict[str, object]:
+    """Return what everybody sees of a store."""
+    view: dict[str, object] = {"id": store.info.id}
+    if store.info.description is not None:
+        view["description"] = store.info.description
+    # Texts, not truth values, and only where they are true: clients know them so.
+    if store.default:
+        view["default"] = "true"
+    if store.read_only:
+        view["read-only"] = "true"
+    return view
+
+
+def store_detail_view(store: StoreDescription) -> dict[str, object]:
+    """Return what administrators see of a store."""
+    return {
+        **store_view(store),
+        "type": store.kind,
+        "weight": store.info.weight,
+        "properties": dict(store.properties),
+    }
+
+
+def usage_view(usage: Mapping[Resource, ResourceUsage]) -> dict[str, object]:
+    """Return what a project uses; a limit of -1 is none."""
+    return {
+        "usage": {
+            resource.value: {
+                "usage": each.used,
+                "limit": -1 if each.limit is None else each.limit,
+            }
+            for resource, each in usage.items()
+        }
     }

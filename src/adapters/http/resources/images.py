@@ -55,6 +55,9 @@ class ImagesResource:
         image = self._images.create(caller_of(req), new)
         send_json(resp, image_view(image, self._display), status=falcon.HTTP_201)
         resp.set_header("Location", f"{application_url(req.env)}{_PATH}/{image.id}")
+        methods = self._discovery.import_methods()
+        if methods:
+            resp.set_header("OpenStack-image-import-methods", ",".join(methods))
         stores = self._discovery.stores()
         if stores:
             resp.set_header("OpenStack-image-store-ids", ",".join(store.id for store in stores))

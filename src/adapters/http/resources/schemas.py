@@ -11,10 +11,13 @@ from vitrine.adapters.http.media import send_json
 class SchemaResource:
     """One schema document."""
 
-    def __init__(self, document: Mapping[str, object]) -> None:
+    def __init__(self, document: Mapping[str, object], *, any_body: bool = False) -> None:
+        """Take the document; *any_body* tells whether requests may bring one, unread."""
         self._document = document
+        self._any_body = any_body
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show it: 200."""
-        no_body(req)
+        if not self._any_body:
+            no_body(req)
         send_json(resp, self._document)
