@@ -1,11 +1,16 @@
 import inspect
+from collections.abc import Iterator
+from pathlib import Path
 
 import attrs
+import hypothesis
 import pytest
 
 from tests.contracts.persistence import PersistenceContract
 from tests.support.loopback import Loopback
 from vitrine.adapters.persistence.memory import MemoryPersistence
+from vitrine.adapters.persistence.sql import migrate
+from vitrine.adapters.persistence.sql.persistence import open_persistence
 from vitrine.core import errors
 from vitrine.core.errors import VitrineError
 from vitrine.ports.persistence import Persistence
@@ -21,6 +26,19 @@ class TestLoopbackOverMemory(PersistenceContract):
     @pytest.fixture
     def persistence(self) -> Persistence:
         return Loopback(MemoryPersistence())
+
+
+class TestLoopbackOverSqlite(PersistenceContract):
+    examples = hypothesis.settings(max_examples=10)
+    rounds = 2
+
+    @pytest.fixture
+    def persistence(self, tmp_path: Path) -> Iterator[Persistence]:
+        url = f"sqlite:///{tmp_path}/vitrine.db"
+        migrate.upgrade(url)
+        persistence = open_persistence(url)
+        yield Loopback(persistence)
+        persistence.dispose()
 
 
 @pytest.mark.parametrize("kind", _ERRORS)
