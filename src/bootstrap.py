@@ -25,6 +25,7 @@ from dependency_injector import containers, providers
 from vitrine.adapters.clock import RandomIds, SystemClock
 from vitrine.adapters.config.settings import (
     BackendSettings,
+    CorsSettings,
     FileStoreSettings,
     IdentityKind,
     KeystoneSettings,
@@ -35,7 +36,7 @@ from vitrine.adapters.http.middleware.identity import Identity
 from vitrine.adapters.http.queries import Paging
 from vitrine.adapters.http.routes import Api, routes
 from vitrine.adapters.http.schemas.image import CustomSchema, ImageSchema
-from vitrine.adapters.http.settings import HttpSettings
+from vitrine.adapters.http.settings import CorsRules, HttpSettings
 from vitrine.adapters.http.shell import create_app
 from vitrine.adapters.http.views import ImageDisplay
 from vitrine.adapters.identity.anonymous import AnonymousAllowed
@@ -260,6 +261,19 @@ def _custom(path: Path) -> CustomSchema:
     return CustomSchema.read(document)
 
 
+def _cors(chosen: CorsSettings) -> CorsRules | None:
+    if not chosen.allowed_origins:
+        return None
+    return CorsRules(
+        origins=frozenset(chosen.allowed_origins),
+        credentials=chosen.allow_credentials,
+        exposed=chosen.expose_headers,
+        max_age=chosen.max_age,
+        methods=frozenset(chosen.allow_methods),
+        headers=chosen.allow_headers,
+    )
+
+
 def _http_settings(settings: Settings, identity: IdentityProvider) -> HttpSettings:
     api = settings.api
     return HttpSettings(
@@ -269,6 +283,8 @@ def _http_settings(settings: Settings, identity: IdentityProvider) -> HttpSettin
         max_document=api.max_document_size,
         disable_file=api.healthcheck_disable_file,
         trust_proxy_headers=api.proxy_headers,
+        cors=_cors(api.cors),
+        compress=api.compress_documents,
         challenge=identity.challenge,
     )
 

@@ -93,8 +93,6 @@ UNBUILT: tuple[_Unbuilt, ...] = (
         "a message bus",
         _kinds_beyond("log", "noop", ""),
     ),
-    _Unbuilt("cors", "allowed_origin", "CORS"),
-    _Unbuilt("oslo_middleware", "enable_proxy_headers_parsing", "the parsing of proxy headers"),
     _Unbuilt("profiler", "enabled", "profiling"),
     _Unbuilt("database", "slave_connection", "reading from a replica"),
     _Unbuilt("DEFAULT", "log_config_append", "logging by a file of its own"),

@@ -227,6 +227,7 @@ def _api(configuration: Configuration) -> ApiSettings:
         page_size_max=values.number("api_limit_max"),
         max_request_id_length=values.number("max_request_id_length"),
         max_document_size=configuration.section("vitrine").number("max_document_size"),
+        compress_documents=configuration.section("vitrine").flag("compress_documents"),
         show_image_direct_url=values.flag("show_image_direct_url"),
         show_multiple_locations=values.flag("show_multiple_locations"),
         allow_anonymous_access=values.flag("allow_anonymous_access"),

@@ -128,6 +128,11 @@ _VITRINE = (
         min=1024,
         help="Bytes of the largest JSON document that is read from a request.",
     ),
+    cfg.BoolOpt(
+        "compress_documents",
+        default=False,
+        help="Compress JSON with gzip for clients that accept it. Image data never is.",
+    ),
 )
 
 _DEFAULT_API = (

@@ -84,6 +84,7 @@ class ApiSettings:
         page_size_max: Entries on a page at most.
         max_request_id_length: Characters; 0 for any number.
         max_document_size: Bytes of a JSON body.
+        compress_documents: Whether JSON is compressed for clients that accept it.
         show_image_direct_url: Whether ``direct_url`` is shown.
         show_multiple_locations: Whether ``locations`` is shown and changed.
         allow_anonymous_access: Whether callers without a token may look.
@@ -98,6 +99,7 @@ class ApiSettings:
     page_size_max: int
     max_request_id_length: int
     max_document_size: int
+    compress_documents: bool
     show_image_direct_url: bool
     show_multiple_locations: bool
     allow_anonymous_access: bool

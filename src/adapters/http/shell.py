@@ -13,6 +13,8 @@ from vitrine.adapters.http.health import HealthCheck
 from vitrine.adapters.http.logs import REQUEST_ID
 from vitrine.adapters.http.media import JSON
 from vitrine.adapters.http.middleware.admission import Admission, no_route
+from vitrine.adapters.http.middleware.compression import Compression
+from vitrine.adapters.http.middleware.cors import Cors
 from vitrine.adapters.http.middleware.options import OptionsAlwaysAllowed
 from vitrine.adapters.http.middleware.proxy import ProxyHeaders
 from vitrine.adapters.http.middleware.requestids import RequestIds
@@ -42,8 +44,8 @@ def create_app(
 ) -> WSGIApplication:
     """Build the WSGI application.
 
-    From outside in: health check, OPTIONS, proxy headers, versions; then inside
-    Falcon the request id, the identity, and what needs both. Nothing here opens a
+    From outside in: health check, CORS, OPTIONS, proxy headers, versions; then inside
+    Falcon compression, the request id, the identity, and what needs both. Nothing here opens a
     file, a socket or a thread, so it may be built before a fork.
 
     Args:
@@ -54,6 +56,8 @@ def create_app(
     """
     app: App = falcon.App(
         middleware=[
+            # The first one sees responses last.
+            *([Compression()] if settings.compress else []),
             RequestIds(max_length=settings.max_request_id_length),
             *([] if identity_middleware is None else [identity_middleware]),
             Admission(max_document=settings.max_document),
@@ -73,6 +77,8 @@ def create_app(
     if settings.trust_proxy_headers:
         wrapped = ProxyHeaders(wrapped)
     wrapped = OptionsAlwaysAllowed(wrapped)
+    if settings.cors is not None:
+        wrapped = Cors(wrapped, settings.cors)
     return _Outermost(HealthCheck(wrapped, disable_file=settings.disable_file))
 
 

@@ -19,7 +19,6 @@ SWITCHED_ON = {
     "flavor": "caching",
     "config_file": "/etc/glance/glance-api-paste.ini",
     "driver": "messagingv2",
-    "allowed_origin": "https://dashboard.example.org",
     "slave_connection": "mysql://db2/glance",
     "image_cache_dir": "/var/cache",
     "log_config_append": "/etc/glance/logging.conf",
@@ -62,7 +61,8 @@ def test_defaults_that_nobody_chose_are_no_reason_to_warn(load_text: Load) -> No
         "[DEFAULT]\nenabled_backends = fast:file\n[glance_store]\ndefault_backend = fast",
         "[oslo_messaging_notifications]\ndriver = log\ndriver = noop",
         "[glance_store]\nstores = file\ndefault_store = file",
-        "[oslo_middleware]\nenable_proxy_headers_parsing = false",
+        "[oslo_middleware]\nenable_proxy_headers_parsing = true",
+        "[cors]\nallowed_origin = https://dashboard.example.org",
         "[database]\nmax_pool_size = 7",
     ],
 )
@@ -131,7 +131,5 @@ def test_a_deployed_file_gets_these_warnings_and_no_others(load_text: Load) -> N
             "enabled_backends",
             "enabled_backends",
             "driver",
-            "allowed_origin",
-            "enable_proxy_headers_parsing",
         ]
     )
