@@ -140,6 +140,8 @@ class Sharing:
 
     def _find_shared(self, context: Context, image_id: str, rule: str) -> ImageRecord:
         record = self._gate.find(context, image_id)
+        # First of all: who may add members but see nothing is told of nothing.
+        self._gate.require(context, record, policy.GET_IMAGE)
         self._gate.require(context, record, rule)
         if record.image.visibility is not Visibility.SHARED:
             raise errors.NotShared(image_id)
