@@ -14,9 +14,10 @@ are forked from it.
 
 import json
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 from wsgiref.types import WSGIApplication
 
 import attrs
@@ -29,8 +30,11 @@ from vitrine.adapters.config.settings import (
     FileStoreSettings,
     IdentityKind,
     KeystoneSettings,
+    OtherStoreSettings,
     Settings,
 )
+from vitrine.adapters.fetching.filtering import UrlFilter
+from vitrine.adapters.fetching.guarded import GuardedFetcher, Tls
 from vitrine.adapters.http import metadef_documents
 from vitrine.adapters.http.middleware.identity import Identity
 from vitrine.adapters.http.queries import Paging
@@ -51,18 +55,22 @@ from vitrine.adapters.policy.protections import read_protections
 from vitrine.adapters.seeds import files as seeds
 from vitrine.adapters.stores.catalogue import StoreCatalogue
 from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
+from vitrine.adapters.stores.http import HttpStore
 from vitrine.adapters.stores.memory import MemoryStore
 from vitrine.adapters.work.heartbeat import ThreadHeartbeat
+from vitrine.adapters.work.jobs import ThreadJobs
 from vitrine.adapters.work.periodic import Periodic
 from vitrine.adapters.work.pump import ThreadPump
 from vitrine.core import errors
 from vitrine.core.images.formats import FormatRules
+from vitrine.core.jobs import JobKind
 from vitrine.core.metadefs.loading import Existing
 from vitrine.core.metadefs.namespaces import NewNamespace
 from vitrine.core.protection import Protections, RuleFormat
 from vitrine.core.quota import Quotas
 from vitrine.ports.authorization import Authorizer
 from vitrine.ports.clock import Clock, Ids
+from vitrine.ports.fetching import Fetcher
 from vitrine.ports.identity import IdentityProvider
 from vitrine.ports.inspection import Inspector
 from vitrine.ports.limits import Limits
@@ -70,11 +78,14 @@ from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.stores import Store, StoreInfo, Stores
 from vitrine.ports.work import Heartbeat, Pump
-from vitrine.usecases.catalogue import Images
+from vitrine.usecases.catalogue import CatalogueRules, Images
 from vitrine.usecases.data import DataRules, ImageData
+from vitrine.usecases.discarding import Discarding
 from vitrine.usecases.discovery import Discovery
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.housekeeping import Housekeeping, Relay
+from vitrine.usecases.jobs import Runs
+from vitrine.usecases.locations import LocationImport, LocationPolicy, Locations
 from vitrine.usecases.metadefs import Metadefs
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.seeding import Seeding
@@ -84,6 +95,7 @@ from vitrine.usecases.units import Units
 _log: Final = logging.getLogger(__name__)
 
 _RELAY_PAUSE: Final = timedelta(seconds=1)
+_JOBS_PAUSE: Final = timedelta(seconds=5)
 _LONGEST_HOUSEKEEPING_PAUSE: Final = timedelta(seconds=30)
 
 
@@ -118,21 +130,44 @@ def _file_store(backend: BackendSettings, options: FileStoreSettings) -> Store:
     )
 
 
-def _store(backend: BackendSettings) -> Store | None:
+def _url_filter(settings: Settings) -> UrlFilter:
+    urls = settings.imports.urls
+    return UrlFilter(
+        allowed_schemes=urls.allowed_schemes,
+        disallowed_schemes=urls.disallowed_schemes,
+        allowed_hosts=urls.allowed_hosts,
+        disallowed_hosts=urls.disallowed_hosts,
+        allowed_ports=urls.allowed_ports,
+        disallowed_ports=urls.disallowed_ports,
+        deny_private=urls.deny_private,
+    )
+
+
+def _http_store(backend: BackendSettings, options: OtherStoreSettings, urls: UrlFilter) -> Store:
+    values = options.values
+    ca_file = cast("str | None", values["https_ca_certificates_file"]) or None
+    tls = Tls(verify=ca_file is not None or not values["https_insecure"], ca_file=ca_file)
+    proxies = cast("Mapping[str, str]", values["http_proxy_information"])
+    return HttpStore(backend.id, GuardedFetcher(urls, tls=tls, proxies=proxies))
+
+
+def _store(backend: BackendSettings, urls: UrlFilter) -> Store | None:
     """Return the store, or None for a kind that does not exist (yet)."""
     if isinstance(backend.options, FileStoreSettings):
         return _file_store(backend, backend.options)
+    if isinstance(backend.options, OtherStoreSettings) and backend.kind == "http":
+        return _http_store(backend, backend.options, urls)
     return MemoryStore(backend.id) if backend.kind == "memory" else None
 
 
-def _stores(settings: Settings) -> Stores:
+def _stores(settings: Settings, urls: UrlFilter) -> Stores:
     entries = [
         (
             StoreInfo(id=backend.id, description=backend.description, weight=backend.weight),
             store,
         )
         for backend in settings.stores.backends
-        if (store := _store(backend)) is not None
+        if (store := _store(backend, urls)) is not None
     ]
     return StoreCatalogue(
         entries, default_id=settings.stores.default, multiple=settings.stores.multiple
@@ -242,6 +277,32 @@ def _data_rules(settings: Settings) -> DataRules:
     )
 
 
+def _catalogue_rules(settings: Settings) -> CatalogueRules:
+    return CatalogueRules(
+        locations=settings.api.show_multiple_locations,
+        algorithm=settings.stores.hashing_algorithm,
+    )
+
+
+def _location_policy(settings: Settings) -> LocationPolicy:
+    return LocationPolicy(
+        verify=settings.imports.secure_hash,
+        attempts=settings.imports.hash_attempts,
+        algorithm=settings.stores.hashing_algorithm,
+        keep=_job_memory(settings),
+    )
+
+
+def _job_memory(settings: Settings) -> timedelta:
+    return timedelta(hours=settings.work.task_time_to_live)
+
+
+def _thread_jobs(settings: Settings, runs: Runs) -> ThreadJobs:
+    work = settings.work
+    most = work.max_workers if work.parallel else 1
+    return ThreadJobs(runs.due, runs.run, most=most, interval=_JOBS_PAUSE)
+
+
 def _schema(settings: Settings) -> ImageSchema:
     formats = settings.formats
     return ImageSchema(
@@ -295,6 +356,7 @@ def _api(  # noqa: PLR0913 - everything that the routes lead to
     stores: Stores,
     images: Images,
     data: ImageData,
+    locations: Locations,
     sharing: Sharing,
     metadefs: Metadefs,
     discovery: Discovery,
@@ -303,6 +365,7 @@ def _api(  # noqa: PLR0913 - everything that the routes lead to
     return Api(
         images=images,
         data=data,
+        locations=locations,
         sharing=sharing,
         metadefs=metadefs,
         discovery=discovery,
@@ -335,10 +398,19 @@ def _lease_ttl(settings: Settings) -> timedelta:
 class Background:
     """What goes on in a worker process beside requests."""
 
-    def __init__(
-        self, housekeeping: Housekeeping, relay: Relay, *, lease_ttl: timedelta, events: bool
+    def __init__(  # noqa: PLR0913 - all that goes on
+        self,
+        *,
+        housekeeping: Housekeeping,
+        relay: Relay,
+        runs: Runs,
+        jobs: ThreadJobs,
+        lease_ttl: timedelta,
+        events: bool,
     ) -> None:
         """Take what is to go on; *events* tells whether there are any to publish."""
+        self._runs = runs
+        self._jobs = jobs
         pause = min(lease_ttl / 2, _LONGEST_HOUSEKEEPING_PAUSE)
         self._runners = [Periodic(pause, housekeeping.run, "housekeeping")]
         if events:
@@ -348,17 +420,33 @@ class Background:
         """Begin, in a process that has been forked."""
         for runner in self._runners:
             runner.start()
+        self._jobs.start()
 
     def stop(self) -> None:
-        """End, after what is being done."""
+        """End, after what is being done; jobs are left for others."""
+        self._runs.stop()
+        self._jobs.stop()
         for runner in self._runners:
             runner.stop()
 
 
-def _background(
-    housekeeping: Housekeeping, relay: Relay, notifier: Notifier, lease_ttl: timedelta
+def _background(  # noqa: PLR0913 - the same
+    *,
+    housekeeping: Housekeeping,
+    relay: Relay,
+    runs: Runs,
+    jobs: ThreadJobs,
+    notifier: Notifier,
+    lease_ttl: timedelta,
 ) -> Background:
-    return Background(housekeeping, relay, lease_ttl=lease_ttl, events=notifier.enabled)
+    return Background(
+        housekeeping=housekeeping,
+        relay=relay,
+        runs=runs,
+        jobs=jobs,
+        lease_ttl=lease_ttl,
+        events=notifier.enabled,
+    )
 
 
 # --- the container -------------------------------------------------------------------
@@ -375,7 +463,9 @@ class Container(containers.DeclarativeContainer):
 
     # what the world looks like
     persistence = providers.Singleton[Persistence](_persistence, settings)
-    stores = providers.Singleton[Stores](_stores, settings)
+    url_filter = providers.Singleton(_url_filter, settings)
+    fetcher = providers.Singleton[Fetcher](GuardedFetcher, url_filter)
+    stores = providers.Singleton[Stores](_stores, settings, url_filter)
     identity = providers.Singleton[IdentityProvider](_identity, settings)
     authorizer = providers.Singleton[Authorizer](_authorizer, settings)
     protections = providers.Singleton[Protections](_protections, settings, authorizer)
@@ -400,16 +490,29 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         ids=ids,
     )
+    discarding = providers.Singleton(
+        Discarding,
+        persistence=persistence,
+        units=units,
+        stores=stores,
+        heartbeat=heartbeat,
+        clock=clock,
+        ids=ids,
+    )
     images = providers.Singleton(
         Images,
         persistence=persistence,
         units=units,
         gate=gate,
         removal=removal,
+        discarding=discarding,
+        stores=stores,
+        fetcher=fetcher,
         limits=limits,
         quotas=quotas,
         clock=clock,
         ids=ids,
+        rules=providers.Singleton(_catalogue_rules, settings),
     )
     data = providers.Singleton(
         ImageData,
@@ -425,6 +528,42 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         ids=ids,
         rules=providers.Singleton(_data_rules, settings),
+    )
+    location_policy = providers.Singleton(_location_policy, settings)
+    location_import = providers.Singleton(
+        LocationImport,
+        persistence=persistence,
+        units=units,
+        stores=stores,
+        fetcher=fetcher,
+        limits=limits,
+        quotas=quotas,
+        pump=pump,
+        clock=clock,
+        rules=location_policy,
+    )
+    runs = providers.Singleton(
+        Runs,
+        persistence=persistence,
+        units=units,
+        heartbeat=heartbeat,
+        clock=clock,
+        ids=ids,
+        handlers=providers.Dict({JobKind.LOCATION_IMPORT: location_import}),
+        keep=providers.Singleton(_job_memory, settings),
+    )
+    jobs = providers.Singleton(_thread_jobs, settings, runs)
+    locations = providers.Singleton(
+        Locations,
+        persistence=persistence,
+        units=units,
+        gate=gate,
+        stores=stores,
+        fetcher=fetcher,
+        nudge=jobs.provided.nudge,
+        clock=clock,
+        ids=ids,
+        rules=location_policy,
     )
     sharing = providers.Singleton(
         Sharing, persistence=persistence, units=units, gate=gate, quotas=quotas, clock=clock
@@ -454,6 +593,7 @@ class Container(containers.DeclarativeContainer):
         units=units,
         stores=stores,
         removal=removal,
+        discarding=discarding,
         heartbeat=heartbeat,
         clock=clock,
         ids=ids,
@@ -461,7 +601,15 @@ class Container(containers.DeclarativeContainer):
     relay = providers.Singleton(
         Relay, persistence=persistence, notifier=notifier, ids=ids, ttl=lease_ttl
     )
-    background = providers.Singleton(_background, housekeeping, relay, notifier, lease_ttl)
+    background = providers.Singleton(
+        _background,
+        housekeeping=housekeeping,
+        relay=relay,
+        runs=runs,
+        jobs=jobs,
+        notifier=notifier,
+        lease_ttl=lease_ttl,
+    )
 
     # how it is reached
     schema = providers.Singleton(_schema, settings)
@@ -471,6 +619,7 @@ class Container(containers.DeclarativeContainer):
         stores=stores,
         images=images,
         data=data,
+        locations=locations,
         sharing=sharing,
         metadefs=metadefs,
         discovery=discovery,

@@ -15,6 +15,7 @@ class SessionKind(enum.StrEnum):
 
     UPLOAD = "upload"
     DELETION = "deletion"
+    DISCARD = "discard"
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +31,8 @@ class Session:
             do with every store that keeps a copy.
         key: The name the bytes are kept under; None for a deletion.
         handle: What the store calls the unfinished object, where it gives it a
-            name of its own (a multipart upload, a volume); else None.
+            name of its own (a multipart upload, a volume); of a discard, the
+            address of what is to be deleted; else None.
     """
 
     id: str
@@ -39,7 +41,7 @@ class Session:
     started_at: datetime
     store_id: str | None = None
     key: str | None = None
-    handle: str | None = None
+    handle: str | None = attrs.field(default=None, repr=False)
 
 
 def blob_key(image_id: str, attempt: int) -> str:

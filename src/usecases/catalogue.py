@@ -20,9 +20,14 @@ from vitrine.core.images.image import Image
 from vitrine.core.images.query import Filter, ImageQuery, Scope, SortKey, total_order
 from vitrine.core.protection import Operation
 from vitrine.core.quota import Quotas, Resource, within
+from vitrine.core.sessions import Session
 from vitrine.ports.clock import Clock, Ids
+from vitrine.ports.fetching import Fetcher
 from vitrine.ports.limits import Limits
 from vitrine.ports.persistence import Persistence
+from vitrine.ports.stores import StoreIdentity, Stores
+from vitrine.usecases.admission import Admission
+from vitrine.usecases.discarding import Discarding, taken_off
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.units import Unit, Units
@@ -64,6 +69,19 @@ class Page:
     next_marker: str | None = None
 
 
+@attrs.frozen(kw_only=True)
+class CatalogueRules:
+    """What the operator decided about locations in patches.
+
+    Attributes:
+        locations: Whether they are shown, and so may be changed.
+        algorithm: The hash in which callers vouch for what is at one.
+    """
+
+    locations: bool = False
+    algorithm: str = "sha512"
+
+
 class Images:
     """What callers do with images, their bytes apart."""
 
@@ -74,16 +92,24 @@ class Images:
         units: Units,
         gate: Gate,
         removal: Removal,
+        discarding: Discarding,
+        stores: Stores,
+        fetcher: Fetcher,
         limits: Limits,
         quotas: Quotas,
         clock: Clock,
         ids: Ids,
+        rules: CatalogueRules | None = None,
     ) -> None:
         """Take the parts."""
         self._persistence = persistence
         self._units = units
         self._gate = gate
         self._removal = removal
+        self._discarding = discarding
+        self._stores = stores
+        self._fetcher = fetcher
+        self._rules_of_locations = rules or CatalogueRules()
         self._limits = limits
         self._quotas = quotas
         self._clock = clock
@@ -207,20 +233,43 @@ class Images:
         Raises:
             ImageNotFound: The caller may not see it, or there is none.
             Forbidden, Conflict, Invalid, LimitExceeded: See `apply_changes`.
+            QuotaExceeded: The owner has no room for another location.
+            LocationKept: A location was to be removed, and its store did not delete
+                the data; the image is as before, but for what was deleted already.
         """
         self._gate.check_may_change(context)
+        identity, holder = StoreIdentity(caller=context), self._ids.new()
+        admission = Admission(self._stores, self._fetcher, identity)
 
-        def story(unit: Unit) -> Image:
+        def story(unit: Unit) -> tuple[Image, Image, tuple[Session, ...]]:
             record = self._gate.find(context, image_id)
             self._gate.change(context, record, policy.MODIFY_IMAGE)
             image = record.image
-            patch = self._rules(context, record, image.owner)
+            patch = attrs.evolve(
+                self._rules(context, record, image.owner),
+                locations=admission.rules(
+                    enabled=self._rules_of_locations.locations,
+                    most=self._quotas.locations,
+                    algorithm=self._rules_of_locations.algorithm,
+                ),
+            )
             changed = apply_changes(image, changes, patch, self._clock.now())
             if changed is image:
-                return image
-            return self._save(unit, image, changed)
+                return image, image, ()
+            saved = self._save(unit, image, changed, self._size_limits(image, changed))
+            gone = taken_off(image, changed)
+            return image, saved, self._discarding.intend(unit, saved, gone, holder)
 
-        return self._gate.shown(context, self._units.run(story))
+        before, after, sessions = self._units.run(story)
+        if sessions:
+            self._discarding.carry_out(before, after, sessions, holder, identity)
+        return self._gate.shown(context, after)
+
+    def _size_limits(self, before: Image, after: Image) -> Mapping[Resource, int | None]:
+        """Return what bounds the space that a change takes, if it takes any."""
+        if len(after.locations) <= len(before.locations):
+            return {}
+        return {Resource.SIZE_TOTAL: self._limits.of(after.owner or "", Resource.SIZE_TOTAL)}
 
     def _rules(self, context: Context, record: ImageRecord | None, owner: str | None) -> PatchRules:
         if record is None:
@@ -312,8 +361,13 @@ class Images:
         self._units.run(story)
 
     @staticmethod
-    def _save(unit: Unit, before: Image, after: Image) -> Image:
-        saved = unit.save(before, after)
+    def _save(
+        unit: Unit,
+        before: Image,
+        after: Image,
+        limits: Mapping[Resource, int | None] | None = None,
+    ) -> Image:
+        saved = unit.save(before, after, limits=limits)
         unit.tell_image(EventType.IMAGE_UPDATE, saved)
         return saved
 

@@ -12,6 +12,7 @@ from vitrine.ports.persistence import HoldLease, Persistence
 from vitrine.ports.stores import SERVICE, BlobTarget, Stores
 from vitrine.ports.work import Heartbeat
 from vitrine.usecases.data import end_upload
+from vitrine.usecases.discarding import Discarding
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.units import Unit, Units
 
@@ -31,6 +32,7 @@ class Housekeeping:
         units: Units,
         stores: Stores,
         removal: Removal,
+        discarding: Discarding,
         heartbeat: Heartbeat,
         clock: Clock,
         ids: Ids,
@@ -40,6 +42,7 @@ class Housekeeping:
         self._units = units
         self._stores = stores
         self._removal = removal
+        self._discarding = discarding
         self._heartbeat = heartbeat
         self._clock = clock
         self._ids = ids
@@ -79,6 +82,8 @@ class Housekeeping:
                 self._end_upload(session, holder)
             case SessionKind.DELETION:
                 self._removal.recover(session, holder)
+            case SessionKind.DISCARD:
+                self._discarding.recover(session, holder)
 
     def _end_upload(self, session: Session, holder: str) -> None:
         """Remove what an upload left, then put its image back into the queue."""

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from tests.support.clock import CountingIds, ManualClock
+from tests.support.fetching import MemoryFetcher
 from vitrine.adapters.inspection.oslo import OsloInspector
 from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
 from vitrine.adapters.policy.authorizer import OsloAuthorizer
@@ -18,16 +19,20 @@ from vitrine.core.context import Context
 from vitrine.core.events import Event
 from vitrine.core.images.creation import NewImage
 from vitrine.core.images.image import Image
+from vitrine.core.jobs import JobKind
 from vitrine.core.protection import Protections
 from vitrine.core.quota import Quotas, Resource
 from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.stores import Store, StoreInfo
-from vitrine.usecases.catalogue import Images
+from vitrine.usecases.catalogue import CatalogueRules, Images
 from vitrine.usecases.data import DataRules, ImageData
+from vitrine.usecases.discarding import Discarding
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.housekeeping import Housekeeping, Relay
+from vitrine.usecases.jobs import Runs
+from vitrine.usecases.locations import LocationImport, LocationPolicy, Locations
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.sharing import Sharing
 from vitrine.usecases.units import Units
@@ -88,6 +93,8 @@ class House:
         quotas: Quotas | None = None,
         protections: Protections | None = None,
         rules: DataRules | None = None,
+        catalogue_rules: CatalogueRules | None = None,
+        location_rules: LocationPolicy | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.ids = ids or CountingIds()
@@ -98,6 +105,7 @@ class House:
             default_id=next(iter(self.stores)),
             multiple=len(self.stores) > 1,
         )
+        self.fetcher = MemoryFetcher()
         self.notifier = ListeningNotifier()
         self.limits = FixedLimits()
         self.quotas = quotas or Quotas()
@@ -114,15 +122,27 @@ class House:
             clock=self.clock,
             ids=self.ids,
         )
+        self.discarding = Discarding(
+            persistence=self.persistence,
+            units=self.units,
+            stores=self.catalogue,
+            heartbeat=self.heartbeat,
+            clock=self.clock,
+            ids=self.ids,
+        )
         self.images = Images(
             persistence=self.persistence,
             units=self.units,
             gate=self.gate,
             removal=self.removal,
+            discarding=self.discarding,
+            stores=self.catalogue,
+            fetcher=self.fetcher,
             limits=self.limits,
             quotas=self.quotas,
             clock=self.clock,
             ids=self.ids,
+            rules=catalogue_rules,
         )
         self.data = ImageData(
             persistence=self.persistence,
@@ -150,13 +170,54 @@ class House:
             units=self.units,
             stores=self.catalogue,
             removal=self.removal,
+            discarding=self.discarding,
             heartbeat=self.heartbeat,
             clock=self.clock,
             ids=self.ids,
         )
+        place = location_rules or LocationPolicy()
+        self.nudges = 0
+        self.locations = Locations(
+            persistence=self.persistence,
+            units=self.units,
+            gate=self.gate,
+            stores=self.catalogue,
+            fetcher=self.fetcher,
+            nudge=self._nudge,
+            clock=self.clock,
+            ids=self.ids,
+            rules=place,
+        )
+        importing = LocationImport(
+            persistence=self.persistence,
+            units=self.units,
+            stores=self.catalogue,
+            fetcher=self.fetcher,
+            limits=self.limits,
+            quotas=self.quotas,
+            pump=InlinePump(),
+            clock=self.clock,
+            rules=place,
+        )
+        self.runs = Runs(
+            persistence=self.persistence,
+            units=self.units,
+            heartbeat=self.heartbeat,
+            clock=self.clock,
+            ids=self.ids,
+            handlers={JobKind.LOCATION_IMPORT: importing},
+            keep=place.keep,
+        )
         self.relay = Relay(
             persistence=self.persistence, notifier=self.notifier, ids=self.ids, ttl=TTL
         )
+
+    def _nudge(self) -> None:
+        self.nudges += 1
+
+    def run_jobs(self) -> int:
+        """Run what is due once; return how many jobs came to an end."""
+        return sum(self.runs.run(job_id) for job_id in self.runs.due(100))
 
     def create(self, context: Context = DEMO, **fields: Any) -> Image:  # noqa: ANN401 - fields of NewImage
         """Create an image that can take raw data, changed by *fields*."""

@@ -352,6 +352,7 @@ def _imports(configuration: Configuration) -> ImportSettings:
             disallowed_hosts=filters.words("disallowed_hosts"),
             allowed_ports=filters.numbers("allowed_ports"),
             disallowed_ports=filters.numbers("disallowed_ports"),
+            deny_private=configuration.section("vitrine").flag("deny_private"),
         ),
         download_properties=configuration.section("glance_download_properties").words(
             "extra_properties"

@@ -84,6 +84,13 @@ _VITRINE = (
         "Without a value the flavor of [paste_deploy] decides: keystone when it begins with "
         "keystone, else none.",
     ),
+    cfg.BoolOpt(
+        "deny_private",
+        default=False,
+        help="Keep users' URLs from reaching addresses that are not of the public internet, "
+        "except on hosts that allowed_hosts of [import_filtering_opts] names. Advised wherever "
+        "users are not trusted with the operator's own networks.",
+    ),
     cfg.IntOpt(
         "lease_ttl",
         default=60,

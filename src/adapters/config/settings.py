@@ -432,7 +432,12 @@ class FormatSettings:
 
 @attrs.frozen(kw_only=True)
 class UrlFilterSettings:
-    """Which URLs users may have fetched; an allow-list, unless empty, replaces its deny-list."""
+    """Which URLs users may have fetched; an allow-list, unless empty, replaces its deny-list.
+
+    Attributes:
+        deny_private: Whether addresses that are not of the public internet are out
+            of reach, too.
+    """
 
     allowed_schemes: tuple[str, ...]
     disallowed_schemes: tuple[str, ...]
@@ -440,6 +445,7 @@ class UrlFilterSettings:
     disallowed_hosts: tuple[str, ...]
     allowed_ports: tuple[int, ...]
     disallowed_ports: tuple[int, ...]
+    deny_private: bool
 
 
 @attrs.frozen(kw_only=True)

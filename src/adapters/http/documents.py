@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from vitrine.adapters.http.schemas.image import LINK_NAMES, ImageSchema
+from vitrine.adapters.http.schemas.location import check_new_location
 from vitrine.core import errors
 from vitrine.core.images.changes import property_value, whole_number
 from vitrine.core.images.creation import NewImage
 from vitrine.core.images.image import Visibility
 from vitrine.core.images.members import MemberStatus
+from vitrine.usecases.locations import Promise
 
 _LATE_READ_ONLY = (
     "size",
@@ -52,6 +54,19 @@ def new_image(document: Mapping[str, Any], schema: ImageSchema) -> NewImage:
         tags=frozenset(document.get("tags", ())),
         forbidden=frozenset(name for name in _LATE_READ_ONLY if name in document),
     )
+
+
+def new_location(document: Mapping[str, Any]) -> tuple[str, Promise | None]:
+    """Return the address that a body names, and what it says of the data there.
+
+    Raises:
+        InvalidRequest: It does not fit the schema.
+    """
+    check_new_location(document)
+    given = document.get("validation_data")
+    if not given:
+        return document["url"], None
+    return document["url"], Promise(algorithm=given["os_hash_algo"], value=given["os_hash_value"])
 
 
 def member_id(document: Mapping[str, object]) -> str:

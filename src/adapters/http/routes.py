@@ -19,6 +19,7 @@ from vitrine.adapters.http.resources.info import (
     StoresInfoResource,
     UsageResource,
 )
+from vitrine.adapters.http.resources.locations import LocationsResource
 from vitrine.adapters.http.resources.members import MemberResource, MembersResource
 from vitrine.adapters.http.resources.metadefs import (
     AssociationResource,
@@ -43,6 +44,7 @@ from vitrine.adapters.http.views import ImageDisplay
 from vitrine.usecases.catalogue import Images
 from vitrine.usecases.data import ImageData
 from vitrine.usecases.discovery import Discovery
+from vitrine.usecases.locations import Locations
 from vitrine.usecases.metadefs import Metadefs
 from vitrine.usecases.sharing import Sharing
 
@@ -53,6 +55,7 @@ class Api:
 
     images: Images
     data: ImageData
+    locations: Locations
     sharing: Sharing
     metadefs: Metadefs
     discovery: Discovery
@@ -75,6 +78,7 @@ def routes(api: Api) -> Callable[[App], None]:
         app.add_route(
             f"{image}/file", ImageDataResource(api.data, choose_store=api.multiple_stores)
         )
+        app.add_route(f"{image}/locations", LocationsResource(api.locations))
         app.add_route(f"{image}/tags/{{tag}}", TagResource(api.images))
         app.add_route(f"{image}/actions/deactivate", DeactivateResource(api.images))
         app.add_route(f"{image}/actions/reactivate", ReactivateResource(api.images))

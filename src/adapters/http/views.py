@@ -66,10 +66,7 @@ def image_view(image: Image, display: ImageDisplay) -> dict[str, object]:
         "updated_at": time_text(image.updated_at),
     }
     if display.locations:
-        view["locations"] = [
-            {"url": location.url, "metadata": dict(location.metadata)}
-            for location in image.locations
-        ]
+        view["locations"] = locations_view(image.locations)
     if display.direct_url and image.locations:
         view["direct_url"] = display.best_first(image.locations)[0].url
     view |= {
@@ -83,6 +80,11 @@ def image_view(image: Image, display: ImageDisplay) -> dict[str, object]:
         if stores:
             view["stores"] = ",".join(stores)
     return view
+
+
+def locations_view(locations: Sequence[Location]) -> list[dict[str, object]]:
+    """Return *locations* as the API shows them."""
+    return [{"url": location.url, "metadata": dict(location.metadata)} for location in locations]
 
 
 def member_view(member: Member) -> dict[str, object]:

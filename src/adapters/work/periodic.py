@@ -86,12 +86,13 @@ class Periodic:
         except Exception as error:  # noqa: BLE001 - nobody is above this who could do anything about it
             if type(error) not in self._reported:
                 self._reported.add(type(error))
-                _log.error("%s: %s", self._name, _described(error))
+                _log.error("%s: %s", self._name, described(error))
         else:
             self._reported.clear()
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
+    """Return what happened, for the log: where, and nothing that was passed around."""
     if isinstance(error, VitrineError):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]

@@ -14,7 +14,7 @@ SWITCHED_ON = {
     "work_dir": "/var/work",
     "enabled_backends": "fast:file, deep:rbd",
     "stores": "file, rbd",
-    "default_store": "http",
+    "default_store": "swift",
     "metadata_encryption_key": "0123456789abcdef",
     "flavor": "caching",
     "config_file": "/etc/glance/glance-api-paste.ini",
@@ -35,6 +35,8 @@ def test_a_feature_that_does_not_exist_is_named_when_it_is_switched_on(
     text = f"[{found.section}]\n{found.option} = {value}\n"
     if found.option == "enabled_backends":
         text += "[glance_store]\ndefault_backend = fast\n"
+    if found.option == "default_store":
+        text += f"stores = {value}\n"
 
     warnings = load_text(text).warnings
 

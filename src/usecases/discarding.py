@@ -1,0 +1,178 @@
+"""Deleting bytes that an image has no location for any more.
+
+The list of locations is changed first and what is to be deleted is recorded with
+it, so no reader is led to bytes that are gone and nothing is ever forgotten.
+Only then are the stores asked. What one refuses to delete is put back.
+"""
+
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+
+from vitrine.core import errors
+from vitrine.core.events import EventType
+from vitrine.core.images.image import Image, Location
+from vitrine.core.images.status import Status
+from vitrine.core.sessions import Session, SessionKind
+from vitrine.ports.clock import Clock, Ids
+from vitrine.ports.persistence import CloseSession, HoldLease, OpenSession, Persistence
+from vitrine.ports.stores import SERVICE, Ability, Store, StoreIdentity, Stores
+from vitrine.ports.work import Heartbeat
+from vitrine.usecases.units import Unit, Units
+
+_log: Final = logging.getLogger(__name__)
+
+_HAS_DATA: Final = frozenset({Status.ACTIVE, Status.DEACTIVATED})
+
+
+def taken_off(before: Image, after: Image) -> tuple[Location, ...]:
+    """Return the locations whose addresses *before* has and *after* has no more."""
+    kept = Counter(location.url for location in after.locations)
+    gone: list[Location] = []
+    for location in before.locations:
+        if kept[location.url]:
+            kept[location.url] -= 1
+        else:
+            gone.append(location)
+    return tuple(gone)
+
+
+class Discarding:
+    """Deletes the bytes behind locations that were taken off an image."""
+
+    def __init__(  # noqa: PLR0913 - as much as a deletion touches
+        self,
+        *,
+        persistence: Persistence,
+        units: Units,
+        stores: Stores,
+        heartbeat: Heartbeat,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        """Take the parts."""
+        self._persistence = persistence
+        self._units = units
+        self._stores = stores
+        self._heartbeat = heartbeat
+        self._clock = clock
+        self._ids = ids
+
+    def intend(
+        self, unit: Unit, image: Image, locations: Sequence[Location], holder: str
+    ) -> tuple[Session, ...]:
+        """Record that the bytes at *locations* are to be deleted; return what to do.
+
+        Nothing is to be done where a store does not delete, or is not there any more.
+        """
+        sessions: list[Session] = []
+        for location in locations:
+            store = self._store(location, image)
+            if store is not None and Ability.DELETE in store.abilities:
+                session = Session(
+                    id=self._ids.new(),
+                    kind=SessionKind.DISCARD,
+                    image_id=image.id,
+                    started_at=self._clock.now(),
+                    store_id=store.id,
+                    handle=location.url,
+                )
+                unit.do(OpenSession(session, holder, self._heartbeat.ttl))
+                sessions.append(session)
+        return tuple(sessions)
+
+    def _store(self, location: Location, image: Image) -> Store | None:
+        try:
+            return self._stores.of(location)
+        except errors.StoreUnavailable:
+            _log.warning("A location of image %s is in a store that is not enabled.", image.id)
+            return None
+
+    def carry_out(
+        self,
+        before: Image,
+        after: Image,
+        sessions: Sequence[Session],
+        holder: str,
+        identity: StoreIdentity,
+    ) -> None:
+        """Delete what was intended when *before* became *after*.
+
+        Raises:
+            LocationKept: A store did not delete. Unless somebody changed the image
+                since, it is as it was before, but for what was deleted already.
+        """
+        left = list(sessions)
+        with contextlib.ExitStack() as kept:
+            for session in sessions:
+                kept.enter_context(self._heartbeat.keep(session.id, holder))
+            try:
+                while left:
+                    self._delete(left[0], identity)
+                    del left[0]
+            except errors.VitrineError as refusal:
+                _log.warning("A location of image %s stays: %s", after.id, refusal)
+                self._units.run(
+                    lambda unit: self._take_back(unit, before, after, sessions, left, holder=holder)
+                )
+                raise errors.LocationKept from refusal
+            self._units.run(lambda unit: _close(unit, sessions))
+
+    def _delete(self, session: Session, identity: StoreIdentity) -> None:
+        url = session.handle
+        # The image itself may have been given the address again since.
+        if url is None or self._persistence.images.uses_location(url, besides=""):
+            return
+        try:
+            self._stores.get(session.store_id or "").delete(url, identity)
+        except errors.BlobNotFound:
+            _log.warning("Data of image %s was gone before it was deleted.", session.image_id)
+
+    def _take_back(  # noqa: PLR0913 - all there was, and all that is left
+        self,
+        unit: Unit,
+        before: Image,
+        after: Image,
+        sessions: Sequence[Session],
+        left: Sequence[Session],
+        *,
+        holder: str,
+    ) -> None:
+        for session in sessions:
+            unit.do(HoldLease(session.id, holder))
+        record = self._persistence.images.get(after.id)
+        if record is None or record.image.status not in _HAS_DATA or record.image.deletion:
+            # There is no image to put it back on: housekeeping tries again to delete it.
+            _close(unit, [session for session in sessions if session not in left])
+            return
+        image = record.image
+        urls = Counter(session.handle for session in left)
+        gone = taken_off(before, after)
+        put_back = tuple(each for each in gone if urls[each.url])
+        if image.version == after.version:
+            deleted = [each for each in gone if each not in put_back]
+            locations = tuple(each for each in before.locations if each not in deleted)
+            restored = attrs.evolve(before, version=image.version, locations=locations)
+        else:
+            restored = attrs.evolve(image, locations=(*image.locations, *put_back))
+        unit.tell_image(EventType.IMAGE_UPDATE, unit.save(image, restored))
+        _close(unit, sessions)
+
+    def recover(self, session: Session, holder: str) -> None:
+        """Delete what its owner left undeleted; *holder* has the lease now.
+
+        Raises:
+            VitrineError: The store does not delete; the intent stays.
+        """
+        with self._heartbeat.keep(session.id, holder):
+            self._delete(session, SERVICE)
+            self._units.run(lambda unit: _close(unit, [session]))
+
+
+def _close(unit: Unit, sessions: Sequence[Session]) -> None:
+    for session in sessions:
+        unit.do(CloseSession(session.id))
