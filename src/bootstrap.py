@@ -382,12 +382,12 @@ def _api(  # noqa: PLR0913 - everything that the routes lead to
 
 
 def _app(
-    settings: Settings, api: Api, identity: IdentityProvider, authorizer: Authorizer
+    http_settings: HttpSettings, api: Api, identity: IdentityProvider, authorizer: Authorizer
 ) -> WSGIApplication:
     return create_app(
         add_routes=routes(api),
         identity_middleware=Identity(identity, authorizer),
-        settings=_http_settings(settings, identity),
+        settings=http_settings,
     )
 
 
@@ -625,7 +625,8 @@ class Container(containers.DeclarativeContainer):
         discovery=discovery,
         schema=schema,
     )
-    app = providers.Singleton[WSGIApplication](_app, settings, api, identity, authorizer)
+    http_settings = providers.Singleton(_http_settings, settings, identity)
+    app = providers.Singleton[WSGIApplication](_app, http_settings, api, identity, authorizer)
 
 
 def create_app_for(settings: Settings) -> WSGIApplication:
