@@ -207,7 +207,8 @@ def seed_document(definitions: Definitions) -> dict[str, object]:
                 ),
                 properties={
                     name: dict(schema) for name, schema in each.definition.properties.items()
-                },
+                }
+                or None,
             )
             for each in definitions.objects
         ],
