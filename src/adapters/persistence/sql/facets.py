@@ -1,8 +1,9 @@
 """What an image is filtered by besides its columns: properties, tags, locations.
 
 A facet is a hash of one of them, so that one narrow index serves all three at
-any length of text. Its row repeats the image's shelf, time and id, in the order
-in which lists are read: the images with a property come out of the index sorted.
+any length of text. Its row repeats the image's owner, shelf, time and id, in the
+order in which lists are read: the images with a property come out of an index
+sorted, everybody's on a shelf or one owner's.
 """
 
 import hashlib
@@ -64,7 +65,7 @@ def facets_of(image: Image) -> frozenset[bytes]:
 def fingerprint(image: Image) -> bytes:
     """Return a hash of everything that other tables repeat of *image*."""
     state = hashlib.blake2b(digest_size=_SIZE, person=b"image")
-    state.update(f"{shelf_of(image)} {to_moment(image.created_at)}".encode())
+    state.update(repr((shelf_of(image), to_moment(image.created_at), image.owner)).encode())
     for facet in sorted(facets_of(image)):
         state.update(facet)
     return state.digest()
@@ -78,24 +79,31 @@ _DELETE: Final = sa.delete(image_facets).where(
     image_facets.c.image_id == sa.bindparam("old_image_id"),
 )
 
-Row = tuple[bytes, int, int, str]
+Row = tuple[bytes, int, int, str, str | None]
 
 
 def rows_of(image: Image) -> set[Row]:
     """Return the rows that *image* has here."""
     shelf, created_at = shelf_of(image), to_moment(image.created_at)
-    return {(facet, shelf, created_at, image.id) for facet in facets_of(image)}
+    return {(facet, shelf, created_at, image.id, image.owner) for facet in facets_of(image)}
 
 
 def insert(connection: Connection, rows: set[Row]) -> None:
     """Add *rows*."""
     if rows:
-        names = ("facet", "shelf", "created_at", "image_id")
-        connection.execute(_INSERT, [dict(zip(names, row, strict=True)) for row in sorted(rows)])
+        names = ("facet", "shelf", "created_at", "image_id", "owner")
+        connection.execute(
+            _INSERT, [dict(zip(names, row, strict=True)) for row in sorted(rows, key=_key)]
+        )
 
 
 def delete(connection: Connection, rows: set[Row]) -> None:
     """Remove *rows*."""
     if rows:
         names = ("old_facet", "old_shelf", "old_created_at", "old_image_id")
-        connection.execute(_DELETE, [dict(zip(names, row, strict=True)) for row in sorted(rows)])
+        keys = sorted(_key(row) for row in rows)
+        connection.execute(_DELETE, [dict(zip(names, key, strict=True)) for key in keys])
+
+
+def _key(row: Row) -> tuple[bytes, int, int, str]:
+    return row[:4]

@@ -190,55 +190,100 @@ def _statement(plan: Plan, *, compares_rows: bool) -> sa.Select[Any]:
 
 
 def _branch(branch: Branch, plan: Plan, *, compares_rows: bool) -> sa.Select[Any]:
-    shelf = sa.literal_column(str(branch.shelf), sa.SmallInteger)
     by_time = _is_by_time(plan.sort)
-    facets = [image_facets.alias(f"f{number}") for number in range(plan.facets)]
-    # The index that leads; it hands out time and id in the order of the list.
-    leader: Sequence[sa.ColumnElement[Any]] = (images.c.created_at, images.c.id)
-    source: sa.FromClause = images
-    where: list[sa.ColumnElement[bool]] = []
-    if branch.whose is _Whose.OFFERED:
-        source = sa.join(image_members, images, images.c.id == image_members.c.image_id)
-        leader = (image_members.c.image_created_at, image_members.c.image_id)
-        where = [
-            image_members.c.member_id == sa.bindparam("project"),
-            image_members.c.shelf == shelf,
-            image_members.c.status == sa.bindparam(f"is_{branch.membership}"),
-            sa.or_(images.c.owner.is_(None), images.c.owner != sa.bindparam("project")),
-        ]
-    elif branch.whose is _Whose.OWN:
-        where = [images.c.owner == sa.bindparam("project"), images.c.shelf == shelf]
-    else:
-        where = [images.c.shelf == shelf]
-        if facets:
-            leader = (facets[0].c.created_at, facets[0].c.image_id)
-    for number, facet in enumerate(facets):
-        # By all of its key, so that it can be looked up as well as lead.
-        source = source.join(facet, facet.c.image_id == images.c.id)
-        where += [
-            facet.c.facet == sa.bindparam(f"facet{number}"),
-            facet.c.shelf == shelf,
-            facet.c.created_at == images.c.created_at,
-        ]
-    where += [condition.clause() for condition in plan.conditions]
+    leads = plan.facets and by_time and branch.whose is not _Whose.OFFERED
+    part = _by_facets(branch, plan) if leads else _by_images(branch, plan)
+    time, image_id = part.place
     columns = [
-        leader[0 if key.field is SortField.CREATED_AT else 1]
+        (time if key.field is SortField.CREATED_AT else image_id)
         if by_time
         else images.c[key.field.value]
         for key in plan.sort
     ]
+    where = part.where
     if plan.continues:
-        where.append(_behind(columns, plan.sort, compares_rows=compares_rows))
+        where = [*where, _behind(columns, plan.sort, compares_rows=compares_rows)]
     return (
         sa.select(
-            leader[1].label("id"),
+            image_id.label("id"),
             *(column.label(f"sort{number}") for number, column in enumerate(columns)),
         )
-        .select_from(source)
+        .select_from(part.source)
         .where(*where)
         .order_by(*(_directed(c, key) for c, key in zip(columns, plan.sort, strict=True)))
         .limit(sa.literal_column(str(plan.limit)))
     )
+
+
+@attrs.frozen
+class _Part:
+    """Where the images of a branch come from.
+
+    Attributes:
+        source: Tables.
+        place: The time and the id of an image, in the table whose index is to lead.
+        where: What holds for all.
+    """
+
+    source: sa.FromClause
+    place: tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]
+    where: list[sa.ColumnElement[bool]]
+
+
+def _by_facets(branch: Branch, plan: Plan) -> _Part:
+    """Begin with a facet, whose row says all that a branch is about."""
+    first = image_facets.alias("f0")
+    source: sa.FromClause = first
+    where = _has_facet(first, 0, branch)
+    if branch.whose is _Whose.OWN:
+        where.append(first.c.owner == sa.bindparam("project"))
+    for number in range(1, plan.facets):
+        other = image_facets.alias(f"f{number}")
+        source = source.join(other, other.c.image_id == first.c.image_id)
+        where += [*_has_facet(other, number, branch), other.c.created_at == first.c.created_at]
+    if plan.conditions:
+        source = source.join(images, images.c.id == first.c.image_id)
+        where += [condition.clause() for condition in plan.conditions]
+    return _Part(source, (first.c.created_at, first.c.image_id), where)
+
+
+def _by_images(branch: Branch, plan: Plan) -> _Part:
+    source: sa.FromClause = images
+    place: tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]
+    place = (images.c.created_at, images.c.id)
+    where: list[sa.ColumnElement[bool]]
+    if branch.whose is _Whose.OFFERED:
+        source = sa.join(image_members, images, images.c.id == image_members.c.image_id)
+        place = (image_members.c.image_created_at, image_members.c.image_id)
+        where = [
+            image_members.c.member_id == sa.bindparam("project"),
+            image_members.c.shelf == _shelf(branch),
+            image_members.c.status == sa.bindparam(f"is_{branch.membership}"),
+            sa.or_(images.c.owner.is_(None), images.c.owner != sa.bindparam("project")),
+        ]
+    elif branch.whose is _Whose.OWN:
+        where = [images.c.owner == sa.bindparam("project"), images.c.shelf == _shelf(branch)]
+    else:
+        where = [images.c.shelf == _shelf(branch)]
+    for number in range(plan.facets):
+        # By all of its key, so that it can be looked up as well as lead.
+        facet = image_facets.alias(f"f{number}")
+        source = source.join(facet, facet.c.image_id == images.c.id)
+        where += [*_has_facet(facet, number, branch), facet.c.created_at == images.c.created_at]
+    where += [condition.clause() for condition in plan.conditions]
+    return _Part(source, place, where)
+
+
+def _has_facet(facet: sa.FromClause, number: int, branch: Branch) -> list[sa.ColumnElement[bool]]:
+    return [
+        facet.c.facet == sa.bindparam(f"facet{number}"),
+        facet.c.shelf == _shelf(branch),
+    ]
+
+
+def _shelf(branch: Branch) -> sa.ColumnElement[int]:
+    # In the text, for the planner to know how full the shelf is.
+    return sa.literal_column(str(branch.shelf), sa.SmallInteger)
 
 
 def _is_by_time(sort: Sequence[SortKey]) -> bool:

@@ -22,6 +22,7 @@ BLANKS: Final[Mapping[str, int]] = MappingProxyType(
     {"name": 1, "container_format": 2, "disk_format": 4, "size": 8}
 )
 """The bit of `blanks` that says that a sorted column stands for null."""
+_NO_NAME, _NO_CONTAINER_FORMAT, _NO_DISK_FORMAT, _NO_SIZE = BLANKS.values()
 
 COLUMNS: Final[tuple[sa.Column[Any], ...]] = (
     images.c.id,
@@ -137,10 +138,10 @@ def from_row(row: Any) -> Image:  # noqa: ANN401 - a row, or as much of one as C
         visibility=_VISIBILITIES[visibility],
         protected=bool(protected),
         hidden=bool(hidden),
-        name=None if blanks & BLANKS["name"] else name,
-        container_format=None if blanks & BLANKS["container_format"] else container_format,
-        disk_format=None if blanks & BLANKS["disk_format"] else disk_format,
-        size=None if blanks & BLANKS["size"] else size,
+        name=None if blanks & _NO_NAME else name,
+        container_format=None if blanks & _NO_CONTAINER_FORMAT else container_format,
+        disk_format=None if blanks & _NO_DISK_FORMAT else disk_format,
+        size=None if blanks & _NO_SIZE else size,
         virtual_size=virtual_size,
         min_disk=min_disk,
         min_ram=min_ram,

@@ -53,6 +53,7 @@ images: Final = sa.Table(
     sa.Index("images_shelf", "shelf", "created_at", "id"),
     sa.Index("images_shelf_name", "shelf", "name", "created_at", "id"),
     sa.Index("images_owner", "owner", "shelf", "created_at", "id"),
+    sa.Index("images_owner_name", "owner", "shelf", "name", "created_at", "id"),
     sa.Index("images_checksum", "checksum"),
     sa.Index("images_os_hash_value", "os_hash_value"),
     mysql_row_format="DYNAMIC",
@@ -66,6 +67,8 @@ image_facets: Final = sa.Table(
     sa.Column("shelf", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("created_at", Moment, primary_key=True, autoincrement=False),
     sa.Column("image_id", _ID, primary_key=True),
+    sa.Column("owner", _NAME),
+    sa.Index("image_facets_owner", "facet", "owner", "shelf", "created_at", "image_id"),
     sqlite_with_rowid=False,
     mysql_row_format="DYNAMIC",
 )

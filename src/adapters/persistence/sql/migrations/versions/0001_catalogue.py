@@ -46,6 +46,7 @@ def upgrade() -> None:
     op.create_index("images_shelf", "images", ["shelf", "created_at", "id"])
     op.create_index("images_shelf_name", "images", ["shelf", "name", "created_at", "id"])
     op.create_index("images_owner", "images", ["owner", "shelf", "created_at", "id"])
+    op.create_index("images_owner_name", "images", ["owner", "shelf", "name", "created_at", "id"])
     op.create_index("images_checksum", "images", ["checksum"])
     op.create_index("images_os_hash_value", "images", ["os_hash_value"])
     op.create_table(
@@ -54,8 +55,14 @@ def upgrade() -> None:
         sa.Column("shelf", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("created_at", Moment, primary_key=True, autoincrement=False),
         sa.Column("image_id", ExactText(64), primary_key=True),
+        sa.Column("owner", ExactText(255)),
         sqlite_with_rowid=False,
         mysql_row_format="DYNAMIC",
+    )
+    op.create_index(
+        "image_facets_owner",
+        "image_facets",
+        ["facet", "owner", "shelf", "created_at", "image_id"],
     )
     op.create_table(
         "image_members",
