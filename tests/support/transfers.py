@@ -1,6 +1,7 @@
 """Uploads that may go wrong at any byte, and what they leave behind."""
 
 import http.client
+import select
 import socket
 import struct
 from collections.abc import Iterator, Mapping
@@ -90,6 +91,10 @@ class RawUpload:
         """Break the connection off."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
+
+    def answered(self, timeout: float) -> bool:
+        """Whether there is an answer, or there is one within *timeout* seconds."""
+        return bool(select.select([self._socket], [], [], timeout)[0])
 
     def status(self) -> int:
         """Wait for the answer and return its status."""
