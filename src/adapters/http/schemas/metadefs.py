@@ -285,7 +285,7 @@ METADEF_SCHEMAS: Final[Mapping[str, Callable[[], _Schema]]] = {
 # --- checking ------------------------------------------------------------------------
 
 
-def check(make: Callable[[], _Schema], document: object) -> None:
+def check(make: Callable[[], _Schema], document: Any) -> None:  # noqa: ANN401 - decoded JSON
     """Refuse a body that does not fit a schema, given by the function that makes it.
 
     Raises:
