@@ -38,6 +38,14 @@ def test_leases_expire_by_the_clock_that_was_given() -> None:
     assert persistence.now() == clock.moment
 
 
+def test_a_lease_ends_at_its_last_moment() -> None:
+    persistence = MemoryPersistence(_Clock())
+    assert persistence.leases.take("k", "me", timedelta(0))
+    assert persistence.leases.take("k", "you", timedelta(0))
+    with pytest.raises(LeaseLost):
+        persistence.commit(changeset(HoldLease("k", "you")))
+
+
 def test_commits_are_forgotten_by_the_clock_that_was_given() -> None:
     clock = _Clock()
     persistence = MemoryPersistence(clock)
