@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 
 from vitrine.core.events import time_text
+from vitrine.core.images.changes import Change
 from vitrine.core.images.image import Image, Location
 from vitrine.core.images.members import Member
 from vitrine.core.images.properties import is_internal
@@ -85,6 +86,26 @@ def image_view(image: Image, display: ImageDisplay) -> dict[str, object]:
 def locations_view(locations: Sequence[Location]) -> list[dict[str, object]]:
     """Return *locations* as the API shows them."""
     return [{"url": location.url, "metadata": dict(location.metadata)} for location in locations]
+
+
+def with_validation_data(view: dict[str, object], changes: Sequence[Change]) -> dict[str, object]:
+    """Return the view of an image with what a patch said of the data at its locations.
+
+    It is shown this once and not remembered as it was said.
+    """
+    said: dict[object, object] = {}
+    for change in changes:
+        if change.name == "locations":
+            for entry in change.value if isinstance(change.value, list) else [change.value]:
+                if isinstance(entry, dict) and "validation_data" in entry:
+                    said[entry["url"]] = entry["validation_data"]
+    shown = view.get("locations")
+    if said and isinstance(shown, list):
+        view["locations"] = [
+            {**each, "validation_data": said[each["url"]]} if each["url"] in said else each
+            for each in shown
+        ]
+    return view
 
 
 def member_view(member: Member) -> dict[str, object]:

@@ -8,7 +8,7 @@ from vitrine.adapters.http.media import send_json, send_nothing
 from vitrine.adapters.http.middleware.identity import caller_of
 from vitrine.adapters.http.queries import Paging, list_request, page_link, parameters
 from vitrine.adapters.http.schemas.image import ImageSchema
-from vitrine.adapters.http.views import ImageDisplay, image_view
+from vitrine.adapters.http.views import ImageDisplay, image_view, with_validation_data
 from vitrine.adapters.http.wsgi import application_url
 from vitrine.core import errors
 from vitrine.core.images.changes import Dialect, read_patch
@@ -85,7 +85,7 @@ class ImageResource:
             raise errors.UnsupportedMedia(tuple(_DIALECTS))
         changes = read_patch(json_array(req), dialect, self._schema.check_change)
         image = self._images.change(caller_of(req), image_id, changes)
-        send_json(resp, image_view(image, self._display))
+        send_json(resp, with_validation_data(image_view(image, self._display), changes))
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
         """Delete it: 204."""
