@@ -40,6 +40,10 @@ class Gone(VitrineError):
     """What the request was working on has ended meanwhile, or is never offered here."""
 
 
+class Outdated(VitrineError):
+    """The thing is no longer as the caller said that it must be."""
+
+
 class TooLarge(VitrineError):
     """A limit or a quota would be passed."""
 
@@ -639,7 +643,7 @@ class LeaseLost(Conflict):
         return "The operation took too long to report progress and was given up."
 
 
-# --- facts: gone, too large, unsupported, unavailable --------------------------------
+# --- facts: gone, outdated, too large, unsupported, unavailable ----------------------
 
 
 @attrs.define(eq=False)
@@ -660,6 +664,16 @@ class StoreReadOnly(Gone):
 
     def __str__(self) -> str:
         return f"The store '{self.store_id}' takes no data."
+
+
+@attrs.define(eq=False)
+class ImageChanged(Outdated):
+    """The image is in none of the versions that the caller is ready to change."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} was changed since you last saw it."
 
 
 @attrs.define(eq=False)

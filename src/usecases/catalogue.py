@@ -227,11 +227,25 @@ class Images:
 
     # --- change ----------------------------------------------------------------------
 
-    def change(self, context: Context, image_id: str, changes: tuple[Change, ...]) -> Image:
+    def change(
+        self,
+        context: Context,
+        image_id: str,
+        changes: tuple[Change, ...],
+        *,
+        expected: frozenset[int] | None = None,
+    ) -> Image:
         """Make all *changes* of an image, or none; return it as the caller may see it.
+
+        Args:
+            context: Who asks.
+            image_id: The image.
+            changes: What is to change, in order.
+            expected: The versions that the caller is ready to change, None for any.
 
         Raises:
             ImageNotFound: The caller may not see it, or there is none.
+            ImageChanged: It is in none of the versions *expected*.
             Forbidden, Conflict, Invalid, LimitExceeded: See `apply_changes`.
             QuotaExceeded: The owner has no room for another location.
             LocationKept: A location was to be removed, and its store did not delete
@@ -245,6 +259,7 @@ class Images:
             record = self._gate.find(context, image_id)
             self._gate.change(context, record, policy.MODIFY_IMAGE)
             image = record.image
+            image.check_version(expected)
             patch = attrs.evolve(
                 self._rules(context, record, image.owner),
                 locations=admission.rules(
@@ -373,11 +388,13 @@ class Images:
 
     # --- delete ----------------------------------------------------------------------
 
-    def delete(self, context: Context, image_id: str) -> None:
+    def delete(
+        self, context: Context, image_id: str, *, expected: frozenset[int] | None = None
+    ) -> None:
         """Delete an image and its bytes; its id is never used again.
 
         Raises:
-            ImageNotFound, NotPermitted: As for `change`.
+            ImageNotFound, NotPermitted, ImageChanged: As for `change`.
             ImageProtected: It is protected.
             BeingDeleted: Somebody else is at it.
             BlobInUse, NotPermitted, StoreUnavailable: A store refused; the image is
@@ -387,5 +404,6 @@ class Images:
 
         def may(record: ImageRecord) -> None:
             self._gate.change(context, record, policy.DELETE_IMAGE)
+            record.image.check_version(expected)
 
         self._removal.run(lambda: self._gate.find(context, image_id), may, context)

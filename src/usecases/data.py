@@ -127,7 +127,7 @@ class ImageData:
 
     # --- upload ----------------------------------------------------------------------
 
-    def upload(
+    def upload(  # noqa: PLR0913 - what may be said of bytes that come
         self,
         context: Context,
         image_id: str,
@@ -135,6 +135,7 @@ class ImageData:
         *,
         size: int | None = None,
         store_id: str | None = None,
+        expected: frozenset[int] | None = None,
     ) -> None:
         """Store the bytes of a queued image and make it active.
 
@@ -147,10 +148,12 @@ class ImageData:
             source: The bytes, in pieces; read once and not to the end if refused.
             size: How many bytes were announced, None if that was not said.
             store_id: Where to; None for the default store.
+            expected: The versions of the image that they are meant for, None for any.
 
         Raises:
             UnknownStore, StoreReadOnly: The store cannot take them.
             ImageNotFound, NotPermitted: The caller may not do this.
+            ImageChanged: The image is in none of the versions *expected*.
             NotAllowedNow: The image is not queued.
             FormatsMissing: A format is not set.
             ImageTooLarge, QuotaExceeded, StoreFull: They are too many.
@@ -165,7 +168,14 @@ class ImageData:
         store = self._stores.get(store_id or self._stores.default_id)
         if Ability.WRITE not in store.abilities:
             raise errors.StoreReadOnly(store.id)
-        upload = self._units.run(lambda unit: self._begin(unit, context, image_id, store, size))
+
+        def begin(unit: Unit) -> _Upload:
+            record = self._gate.find(context, image_id)
+            self._gate.change(context, record, policy.UPLOAD_IMAGE)
+            record.image.check_version(expected)
+            return self._begin(unit, context, record.image, store, size)
+
+        upload = self._units.run(begin)
         with self._heartbeat.keep(upload.session.id, upload.holder) as hold:
             try:
                 self._receive(upload, source, hold)
@@ -178,11 +188,8 @@ class ImageData:
             raise errors.ImageTooLarge(self._rules.largest)
 
     def _begin(
-        self, unit: Unit, context: Context, image_id: str, store: Store, size: int | None
+        self, unit: Unit, context: Context, before: Image, store: Store, size: int | None
     ) -> _Upload:
-        record = self._gate.find(context, image_id)
-        self._gate.change(context, record, policy.UPLOAD_IMAGE)
-        before = record.image
         image = before.saving(self._clock.now())
         owner = image.owner or ""
         session = Session(
@@ -339,7 +346,7 @@ class ImageData:
         context: Context,
         image_id: str,
         *,
-        wanted: Callable[[], ranges.Wanted | None] = lambda: None,
+        wanted: Callable[[Image], ranges.Wanted | None] = lambda _image: None,
     ) -> Download | None:
         """Open the bytes of an image, or a part of them; None if there are none.
 
@@ -348,7 +355,7 @@ class ImageData:
         Args:
             context: Who asks.
             image_id: The image.
-            wanted: Tells which part, None for all; asked once it is clear that
+            wanted: Tells which part of this image, None for all; asked once it is clear that
                 there are bytes that the caller may have, and may raise.
 
         Raises:
@@ -367,7 +374,7 @@ class ImageData:
             raise errors.ImageNotFound(image_id)
         if not image.locations:
             return None
-        asked = wanted()
+        asked = wanted(image)
         part = None
         if asked is not None and image.size is not None:
             part = ranges.resolve(asked, image.size)

@@ -7,6 +7,7 @@ so their shape is part of the contract; the sentences in them are not.
 import html
 import http
 import logging
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +22,11 @@ from vitrine.core import errors
 
 _HTML = "text/html; charset=UTF-8"
 
+_LARGEST = 2**63 - 1  # of the numbers that are written as such
+
+# The id of a namespace is nobody's business, and a fault is the operator's.
+_WITHOUT_DETAILS = (errors.StaleNamespace, errors.Broken)
+
 _log = logging.getLogger(__name__)
 
 STATUS_OF_KIND: Mapping[type[errors.VitrineError], int] = MappingProxyType(
@@ -31,6 +37,7 @@ STATUS_OF_KIND: Mapping[type[errors.VitrineError], int] = MappingProxyType(
         errors.NotFound: 404,
         errors.Conflict: 409,
         errors.Gone: 410,
+        errors.Outdated: 412,
         errors.TooLarge: 413,
         errors.Unsupported: 415,
         errors.RangeNotSatisfiable: 416,
@@ -96,13 +103,20 @@ def title_of(code: int) -> str:
         return "Error"
 
 
-def render(code: int, *, accept: str | None, explanation: str = "") -> ErrorPage:
+def render(
+    code: int,
+    *,
+    accept: str | None,
+    explanation: str = "",
+    error: errors.VitrineError | None = None,
+) -> ErrorPage:
     """Write the page for an error in the form that *accept* prefers.
 
     Args:
         code: The HTTP status.
         accept: The request's ``Accept``; without one the page is plain text.
         explanation: A sentence for the caller; empty takes the usual one.
+        error: What programs may learn of it, where they read JSON.
     """
     title = title_of(code)
     status = f"{code} {title}"
@@ -111,7 +125,14 @@ def render(code: int, *, accept: str | None, explanation: str = "") -> ErrorPage
     text = text.encode("utf-8", "replace").decode("utf-8")
     match preferred(accept, ("text/html", "application/json")):
         case "application/json":
-            document = {"message": f"{text}<br /><br />\n\n\n", "code": status, "title": title}
+            document: dict[str, object] = {
+                "message": f"{text}<br /><br />\n\n\n",
+                "code": status,
+                "title": title,
+                "reason": _snake(title) if error is None else reason_of(error),
+            }
+            if error is not None and (details := details_of(error)):
+                document["details"] = details
             return ErrorPage(
                 status=status, content_type="application/json", body=orjson.dumps(document)
             )
@@ -126,6 +147,37 @@ def render(code: int, *, accept: str | None, explanation: str = "") -> ErrorPage
             return ErrorPage(
                 status=status, content_type="text/plain; charset=UTF-8", body=plain.encode()
             )
+
+
+def reason_of(error: errors.VitrineError) -> str:
+    """Return the name by which programs know a kind of error, such as ``image_not_found``."""
+    return _snake(re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__))
+
+
+def details_of(error: errors.VitrineError) -> dict[str, object]:
+    """Return what *error* is about, by name; everything in it is also in its sentence.
+
+    Sentences that stand in a field are left out: they are the message already.
+    """
+    kind: type = type(error)
+    if isinstance(error, _WITHOUT_DETAILS) or not attrs.has(kind):
+        return {}
+    names = [field.name for field in attrs.fields(kind) if field.name != "reason"]
+    return {name: _legible(getattr(error, name)) for name in names}
+
+
+def _legible(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, int):
+        return value if -_LARGEST <= value <= _LARGEST else str(value)
+    if isinstance(value, tuple | list):
+        return [_legible(each) for each in value]
+    return value
+
+
+def _snake(words: str) -> str:
+    return re.sub(r"[ -]+", "_", words).lower()
 
 
 def status_of(error: errors.VitrineError, *, operation: str = "") -> int:
@@ -173,7 +225,7 @@ class ErrorHandlers:
             return
         if code == http.HTTPStatus.SERVICE_UNAVAILABLE:
             _log.warning("%s %s: %s", req.method, req.path, error)
-        self._send(req, resp, code, explanation=str(error))
+        self._send(req, resp, code, explanation=str(error), error=error)
 
     def _on_http(
         self,
@@ -196,9 +248,15 @@ class ErrorHandlers:
         _log.error("%s %s failed.\n%s", req.method, req.path, describe(error))
 
     def _send(
-        self, req: falcon.Request, resp: falcon.Response, code: int, *, explanation: str = ""
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        code: int,
+        *,
+        explanation: str = "",
+        error: errors.VitrineError | None = None,
     ) -> None:
-        page = render(code, accept=req.get_header("Accept"), explanation=explanation)
+        page = render(code, accept=req.get_header("Accept"), explanation=explanation, error=error)
         if code == http.HTTPStatus.UNAUTHORIZED and self._challenge:
             resp.set_header("WWW-Authenticate", self._challenge)
         _put(resp, page)

@@ -262,6 +262,18 @@ class Image:
         if self.deletion is not None:
             raise errors.BeingDeleted(self.id)
 
+    def check_version(self, expected: frozenset[int] | None) -> None:
+        """Refuse a change by somebody who has seen another version.
+
+        Args:
+            expected: The versions that the caller is ready to change; None for any.
+
+        Raises:
+            ImageChanged: This is none of them.
+        """
+        if expected is not None and self.version not in expected:
+            raise errors.ImageChanged(self.id)
+
     # --- tags ------------------------------------------------------------------------
 
     def tagged(self, tag: str, now: datetime) -> "Image":

@@ -47,7 +47,7 @@ def test_a_part_is_that_part() -> None:
     house = House()
     image = house.create()
     house.upload(image.id, DATA)
-    download = house.data.download(DEMO, image.id, wanted=lambda: Wanted(first=5, last=9))
+    download = house.data.download(DEMO, image.id, wanted=lambda _image: Wanted(first=5, last=9))
     assert download is not None
     assert download.part is not None
     assert b"".join(download.reader.pieces()) == DATA[5:10]

@@ -31,6 +31,10 @@ class Compression:
     ) -> None:
         """Pack one response."""
         document = resp.data
+        if resp.status == falcon.HTTP_304 and SUFFIX in (req.get_header("If-None-Match") or ""):
+            # What the client has is the packed one.
+            _mark(resp)
+            return
         if document is None or len(document) < _SMALLEST or resp.content_type != JSON:
             return
         resp.append_header("Vary", "Accept-Encoding")
@@ -39,9 +43,13 @@ class Compression:
         # No time inside: the same document is always the same bytes.
         resp.data = gzip.compress(document, _LEVEL, mtime=0)
         resp.set_header("Content-Encoding", "gzip")
-        tag = resp.get_header("ETag")
-        if tag is not None:
-            resp.set_header("ETag", f'{tag[:-1]}{SUFFIX}"')
+        _mark(resp)
+
+
+def _mark(resp: falcon.Response) -> None:
+    tag = resp.get_header("ETag")
+    if tag is not None:
+        resp.set_header("ETag", f'{tag[:-1]}{SUFFIX}"')
 
 
 def _accepts(header: str | None) -> bool:

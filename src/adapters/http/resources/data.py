@@ -7,13 +7,23 @@ from collections.abc import Callable, Iterator
 import falcon
 
 from vitrine.adapters.http.body import data_stream, no_body
+from vitrine.adapters.http.etags import (
+    data_tag,
+    expected_versions,
+    is_known,
+    range_applies,
+)
 from vitrine.adapters.http.media import send_nothing
 from vitrine.adapters.http.middleware.identity import caller_of
 from vitrine.adapters.http.ranges import wanted_part
 from vitrine.core import errors
+from vitrine.core.images.image import Image
+from vitrine.core.images.ranges import Wanted
 from vitrine.usecases.data import Download, ImageData
 
 _OCTETS = "application/octet-stream"
+# Who keeps a copy has to ask each time whether this caller may have it.
+_CACHING = {"Cache-Control": "no-cache"}
 _MOST_DIGITS = 20  # more than any number of bytes that could be allowed has
 
 
@@ -35,22 +45,42 @@ class ImageDataResource:
             data_stream(req),
             size=_declared_size(req),
             store_id=req.get_header("X-Image-Meta-Store") if self._choose_store else None,
+            # The data has no tag yet: what must not have changed is the image.
+            expected=expected_versions(req.get_header("If-Match"), image_id),
         )
         send_nothing(resp)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
-        """Give the bytes out: 200, 206 for a part of them, 204 if there are none."""
+        """Give the bytes out: 200, 206 for a part of them, 204 if there are none.
+
+        304 to a client that has them.
+        """
         no_body(req)
         caller = caller_of(req)
         download = self._data.download(
             caller,
             image_id,
-            wanted=lambda: wanted_part(req.get_header("Range"), req.get_header("Content-Range")),
+            wanted=lambda image: _wanted(req, image),
         )
         if download is None:
             send_nothing(resp, typed=False)
             return
         _send(resp, download, lambda count: self._data.sent(caller, download, count))
+
+
+def _wanted(req: falcon.Request, image: Image) -> Wanted | None:
+    """Return the part that is asked for, None for all.
+
+    Raises:
+        falcon.HTTPStatus: The client has it.
+    """
+    tag = data_tag(image)
+    if is_known(req.get_header("If-None-Match"), tag):
+        raise falcon.HTTPStatus(falcon.HTTP_304, headers={"ETag": tag or "", **_CACHING})
+    applies = range_applies(req.get_header("If-Range"), tag)
+    return wanted_part(
+        req.get_header("Range") if applies else None, req.get_header("Content-Range")
+    )
 
 
 def _declared_size(req: falcon.Request) -> int | None:
@@ -70,6 +100,10 @@ def _send(resp: falcon.Response, download: Download, sent: Callable[[int], None]
     if download.image.checksum is not None:
         # The hash of the whole image, in hexadecimal: that is what clients compare.
         resp.set_header("Content-MD5", download.image.checksum)
+    tag = data_tag(download.image)
+    if tag is not None:
+        resp.set_header("ETag", tag)
+        resp.set_headers(_CACHING)
     part = download.part
     if part is not None:
         resp.status = falcon.HTTP_206

@@ -1,9 +1,12 @@
 """Images: ``/v2/images`` and ``/v2/images/{image_id}``."""
 
+from collections.abc import Sequence
+
 import falcon
 
 from vitrine.adapters.http.body import json_array, json_object, no_body
 from vitrine.adapters.http.documents import new_image
+from vitrine.adapters.http.etags import expected_versions, image_tag, is_known
 from vitrine.adapters.http.media import send_json, send_nothing
 from vitrine.adapters.http.middleware.identity import caller_of
 from vitrine.adapters.http.queries import Paging, list_request, page_link, parameters
@@ -11,7 +14,8 @@ from vitrine.adapters.http.schemas.image import ImageSchema
 from vitrine.adapters.http.views import ImageDisplay, image_view, with_validation_data
 from vitrine.adapters.http.wsgi import application_url
 from vitrine.core import errors
-from vitrine.core.images.changes import Dialect, read_patch
+from vitrine.core.images.changes import Change, Dialect, read_patch
+from vitrine.core.images.image import Image
 from vitrine.usecases.catalogue import Images
 from vitrine.usecases.discovery import Discovery
 
@@ -53,7 +57,7 @@ class ImagesResource:
         """Create an image: 201."""
         new = new_image(json_object(req), self._schema)
         image = self._images.create(caller_of(req), new)
-        send_json(resp, image_view(image, self._display), status=falcon.HTTP_201)
+        _send_image(resp, image, self._display, status=falcon.HTTP_201)
         resp.set_header("Location", f"{application_url(req.env)}{_PATH}/{image.id}")
         methods = self._discovery.import_methods()
         if methods:
@@ -72,9 +76,12 @@ class ImageResource:
         self._display = display
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
-        """Show it: 200."""
+        """Show it: 200, or 304 to a client that has it."""
         no_body(req)
-        send_json(resp, image_view(self._images.show(caller_of(req), image_id), self._display))
+        image = self._images.show(caller_of(req), image_id)
+        _send_image(resp, image, self._display)
+        if is_known(req.get_header("If-None-Match"), image_tag(image)):
+            resp.status, resp.data = falcon.HTTP_304, None
 
     def on_patch(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
         """Change it: 200 with the image as it is now."""
@@ -84,14 +91,31 @@ class ImageResource:
             resp.set_header("Accept-Patch", ", ".join(_DIALECTS))
             raise errors.UnsupportedMedia(tuple(_DIALECTS))
         changes = read_patch(json_array(req), dialect, self._schema.check_change)
-        image = self._images.change(caller_of(req), image_id, changes)
-        send_json(resp, with_validation_data(image_view(image, self._display), changes))
+        expected = expected_versions(req.get_header("If-Match"), image_id)
+        image = self._images.change(caller_of(req), image_id, changes, expected=expected)
+        _send_image(resp, image, self._display, changes=changes)
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
         """Delete it: 204."""
         no_body(req)
-        self._images.delete(caller_of(req), image_id)
+        expected = expected_versions(req.get_header("If-Match"), image_id)
+        self._images.delete(caller_of(req), image_id, expected=expected)
         send_nothing(resp)
+
+
+def _send_image(
+    resp: falcon.Response,
+    image: Image,
+    display: ImageDisplay,
+    *,
+    status: str = falcon.HTTP_200,
+    changes: Sequence[Change] = (),
+) -> None:
+    view = with_validation_data(image_view(image, display), changes)
+    send_json(resp, view, status=status)
+    resp.set_header("ETag", image_tag(image))
+    # Others may not see the same of it: nobody but this client may keep it, and only to ask again.
+    resp.set_header("Cache-Control", "private, no-cache")
 
 
 class TagResource:

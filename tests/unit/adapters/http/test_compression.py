@@ -16,6 +16,9 @@ LARGE = {"name": "x" * 1000}
 class Documents:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.set_header("ETag", '"7"')
+        if req.get_header("If-None-Match"):
+            resp.status = falcon.HTTP_304
+            return
         send_json(resp, {} if req.get_param("small") else LARGE)
 
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -47,6 +50,12 @@ def test_packed_bytes_are_others_and_have_another_entity_tag(client: testing.Tes
     assert client.simulate_get("/").headers["etag"] == '"7"'
     packed = client.simulate_get("/", headers={"Accept-Encoding": "gzip"})
     assert packed.headers["etag"] == '"7-gzip"'
+
+
+def test_who_has_the_packed_document_is_told_so_by_its_tag(client: testing.TestClient) -> None:
+    for known in ('"7"', '"7-gzip"'):
+        headers = {"Accept-Encoding": "gzip", "If-None-Match": known}
+        assert client.simulate_get("/", headers=headers).headers["etag"] == known
 
 
 @pytest.mark.parametrize("accepted", [None, "", "br", "gzip;q=0", "gzip;q=0.00", "*"])

@@ -66,7 +66,52 @@ def test_json_has_the_form_that_clients_parse(shell: Shell) -> None:
         "message": "No image 1 was found.<br /><br />\n\n\n",
         "code": "404 Not Found",
         "title": "Not Found",
+        "reason": "image_not_found",
+        "details": {"image_id": "1"},
     }
+
+
+def test_programs_learn_the_reason_and_what_it_is_about(shell: Shell) -> None:
+    answer = shell.fail(errors.FormatMismatch("raw", ("gpt", "iso")), **JSON).json
+    assert answer["reason"] == "format_mismatch"
+    assert answer["details"] == {"claimed": "raw", "found": ["gpt", "iso"]}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (errors.BlobExists(), "blob_exists"),
+        (errors.InvalidRequest("This is wrong."), "invalid_request"),
+        (errors.StaleNamespace("internal"), "stale_namespace"),
+        (MISCONFIGURED, "internal_server_error"),
+        (RuntimeError("secret"), "internal_server_error"),
+        (falcon.HTTPRouteNotFound(), "not_found"),
+        (falcon.HTTPContentTooLarge(), "request_entity_too_large"),
+        (falcon.HTTPRangeNotSatisfiable(1), "request_range_not_satisfiable"),
+    ],
+    ids=repr,
+)
+def test_where_there_is_nothing_more_to_say_the_reason_stands_alone(
+    shell: Shell, error: Exception, reason: str
+) -> None:
+    answer = shell.fail(error, **JSON).json
+    assert answer["reason"] == reason
+    assert "details" not in answer
+
+
+def test_no_two_facts_have_the_same_reason() -> None:
+    facts = every_error_class()[1:]
+    assert len({table.reason_of(fact.__new__(fact)) for fact in facts}) == len(facts)
+
+
+def test_reasons_are_for_programs_that_read_json_alone(shell: Shell) -> None:
+    for accept in ("*/*", "text/html", ""):
+        assert "image_not_found" not in shell.fail(ImageNotFound("1"), Accept=accept).text
+
+
+def test_details_can_be_written_whatever_they_are(shell: Shell) -> None:
+    answer = shell.fail(errors.LimitExceeded("tags\ud800", 2**64, 1), **JSON).json
+    assert answer["details"] == {"what": "tags?", "limit": str(2**64), "attempted": 1}
 
 
 @pytest.mark.parametrize(
@@ -130,5 +175,5 @@ def test_every_text_can_be_rendered(code: int, text: str, accept: str | None) ->
     page = render(code, accept=accept, explanation=text)
     assert page.status.startswith(f"{code} ")
     if accept == "application/json":
-        assert set(json.loads(page.body)) == {"message", "code", "title"}
+        assert set(json.loads(page.body)) == {"message", "code", "title", "reason"}
     page.body.decode("utf-8")
