@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -18,6 +18,7 @@ from tests.support.processes import wait_until
 from tests.support.server import Server
 
 _TIMEOUT = 60  # seconds for each step
+_PIECE = 1 << 20  # bytes
 
 
 def put_data(
@@ -75,6 +76,14 @@ class RawUpload:
             data = b"%x\r\n%s\r\n" % (len(data), data)
         self._socket.sendall(data)
 
+    def send_file(self, file: BinaryIO) -> None:
+        """Send the whole of *file*, without reading it where the length was announced."""
+        if not self._chunked:
+            self._socket.sendfile(file)
+            return
+        while piece := file.read(_PIECE):
+            self.send(piece)
+
     def send_raw(self, data: bytes) -> None:
         """Send bytes as they are, well-formed or not."""
         self._socket.sendall(data)
@@ -96,8 +105,9 @@ class RawUpload:
         """Whether there is an answer, or there is one within *timeout* seconds."""
         return bool(select.select([self._socket], [], [], timeout)[0])
 
-    def status(self) -> int:
-        """Wait for the answer and return its status."""
+    def status(self, timeout: float = _TIMEOUT) -> int:
+        """Wait at most *timeout* seconds for the answer and return its status."""
+        self._socket.settimeout(timeout)
         answer = http.client.HTTPResponse(self._socket)
         answer.begin()
         try:
