@@ -419,6 +419,12 @@ def test_an_owner_may_add_itself() -> None:
     assert _patched(_IMAGE, _add("owner", "p")).owner == "p"
 
 
+@pytest.mark.parametrize("owner", ["q", "", None])
+def test_nobody_takes_the_image_of_another(owner: str | None) -> None:
+    with pytest.raises(ForeignOwner):
+        _patched(attrs.evolve(_IMAGE, owner=owner), _add("owner", "p"))
+
+
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("name", ["disk_format", "container_format"])
 def test_formats_change_until_the_data_is_there(status: Status, name: str) -> None:
