@@ -9,6 +9,7 @@ import attrs
 from vitrine.core.images.image import Image, Visibility
 from vitrine.core.images.members import Member
 from vitrine.core.images.properties import is_internal
+from vitrine.core.jobs import Job
 
 
 class EventType(enum.StrEnum):
@@ -24,6 +25,11 @@ class EventType(enum.StrEnum):
     MEMBER_CREATE = "image.member.create"
     MEMBER_UPDATE = "image.member.update"
     MEMBER_DELETE = "image.member.delete"
+    TASK_CREATE = "task.create"
+    TASK_RUN = "task.run"
+    TASK_PROCESSING = "task.processing"
+    TASK_SUCCESS = "task.success"
+    TASK_FAILURE = "task.failure"
     METADEF_NAMESPACE_CREATE = "metadef_namespace.create"
     METADEF_NAMESPACE_UPDATE = "metadef_namespace.update"
     METADEF_NAMESPACE_DELETE = "metadef_namespace.delete"
@@ -58,12 +64,13 @@ class Event:
     Attributes:
         id: A UUID; the same event delivered twice has the same id.
         type: Its name.
-        aggregate_id: The image or namespace it happened to. Events of one are told in
-            the order of (*version*, *position*).
+        aggregate_id: The image, namespace or task it happened to. Events of one are
+            told in the order of (*version*, *position*).
         version: Its version after the change.
         position: Counts the events of one change, from 0.
         occurred_at: UTC.
-        payload: JSON-ready; says nothing of locations.
+        payload: JSON-ready; says nothing of locations. What went wrong with an upload
+            is told as plain text.
     """
 
     id: str
@@ -72,7 +79,7 @@ class Event:
     version: int
     position: int = 0
     occurred_at: datetime
-    payload: Mapping[str, object]
+    payload: Mapping[str, object] | str
     priority: Priority = Priority.INFO
 
 
@@ -119,4 +126,25 @@ def member_payload(member: Member, *, deleted_at: datetime | None = None) -> dic
         "updated_at": time_text(member.updated_at),
         "deleted": deleted_at is not None,
         "deleted_at": time_text(deleted_at),
+    }
+
+
+def task_payload(job: Job, now: datetime) -> dict[str, object]:
+    """Return what an event says of a task.
+
+    Never what it was given, which may lead to secrets, nor what came of it; the fields
+    for that are there and empty, as listeners know them.
+    """
+    return {
+        "id": job.id,
+        "type": job.kind.value,
+        "status": job.status.value,
+        "result": None,
+        "owner": job.owner,
+        "message": None,
+        "expires_at": time_text(job.expires_at or now),
+        "created_at": time_text(job.created_at),
+        "updated_at": time_text(job.updated_at),
+        "deleted": False,
+        "deleted_at": None,
     }

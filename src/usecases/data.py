@@ -322,12 +322,11 @@ class ImageData:
 
         Never raises: what this cannot do, housekeeping does when the lease is over.
         """
+        reason = str(failure) if isinstance(failure, errors.VitrineError) else "It failed."
 
         def story(unit: Unit) -> None:
             unit.do(HoldLease(upload.session.id, upload.holder))
-            end_upload(unit, self._persistence, upload.session, self._clock)
-            reason = str(failure) if isinstance(failure, errors.VitrineError) else "It failed."
-            unit.tell(EventType.IMAGE_UPLOAD, upload.image, {"message": reason}, Priority.ERROR)
+            end_upload(unit, self._persistence, upload.session, self._clock, reason)
 
         if isinstance(failure, errors.PersistenceUnavailable):
             # Perhaps the image was activated: only the catalogue can tell, once it is back.
@@ -482,8 +481,10 @@ def _abort(writer: BlobWriter, image: Image) -> None:
         _log.warning("An upload to image %s could not be aborted: %s", image.id, error)
 
 
-def end_upload(unit: Unit, persistence: Persistence, session: Session, clock: Clock) -> None:
-    """Add to *unit* what ends an upload that came to nothing.
+def end_upload(
+    unit: Unit, persistence: Persistence, session: Session, clock: Clock, reason: str
+) -> None:
+    """Add to *unit* what ends an upload that came to nothing, for *reason*.
 
     The image is queued again if it still waits for this very attempt, what was
     reserved is given back, and the session is forgotten.
@@ -493,6 +494,7 @@ def end_upload(unit: Unit, persistence: Persistence, session: Session, clock: Cl
         image = record.image
         if image.status is Status.SAVING and blob_key(image.id, image.attempts) == session.key:
             queued = unit.save(image, image.requeued(clock.now()))
+            unit.tell(EventType.IMAGE_UPLOAD, queued, reason, Priority.ERROR)
             unit.tell_image(EventType.IMAGE_UPDATE, queued)
     unit.do(ReleaseReservations(session.id))
     unit.do(CloseSession(session.id))

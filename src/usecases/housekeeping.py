@@ -20,6 +20,7 @@ _log: Final = logging.getLogger(__name__)
 
 _BATCH: Final = 100  # sessions looked at in one round
 _KEEP_COMMITS: Final = timedelta(hours=2)
+_CUT_OFF: Final = "The upload was cut off."
 
 
 class Housekeeping:
@@ -95,7 +96,7 @@ class Housekeeping:
 
             def story(unit: Unit) -> None:
                 unit.do(HoldLease(session.id, holder))
-                end_upload(unit, self._persistence, session, self._clock)
+                end_upload(unit, self._persistence, session, self._clock, _CUT_OFF)
 
             self._units.run(story)
         _log.info("An upload to image %s that came to nothing was cleaned up.", session.image_id)

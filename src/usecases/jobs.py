@@ -9,7 +9,8 @@ from typing import Final, Protocol
 import attrs
 
 from vitrine.core import errors
-from vitrine.core.jobs import Job, JobKind
+from vitrine.core.events import EventType
+from vitrine.core.jobs import Job, JobKind, JobStatus
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.jobs import SaveJob
 from vitrine.ports.persistence import HoldLease, Persistence
@@ -79,17 +80,27 @@ class Work:
         """Let *unit* end the job well."""
         job, now = self.step(unit), self._clock.now()
         done = job.succeeded(now, keep=self._keep, result=result, message=message)
-        unit.do(SaveJob(done))
+        _end(unit, job, done, EventType.TASK_SUCCESS)
 
     def fail(self, unit: Unit, message: str) -> None:
         """Let *unit* end the job badly."""
         job = self.step(unit)
-        unit.do(SaveJob(job.failed(self._clock.now(), keep=self._keep, message=message)))
+        failed = job.failed(self._clock.now(), keep=self._keep, message=message)
+        _end(unit, job, failed, EventType.TASK_FAILURE)
 
     def defer(self, unit: Unit) -> None:
         """Let *unit* note that this beginning of the job does not count."""
         job = self.step(unit)
         unit.do(SaveJob(attrs.evolve(job, attempts=max(job.attempts - 1, 0))))
+
+
+def _end(unit: Unit, before: Job, after: Job, kind: EventType) -> None:
+    """Save a job that has ended and tell of it: that it ended, and that it ran."""
+    unit.do(SaveJob(after))
+    ended = attrs.evolve(after, version=after.version + 1)
+    unit.tell_task(kind, ended)
+    # Listeners know this one as the last, with the status from before the end.
+    unit.tell_task(EventType.TASK_RUN, attrs.evolve(before, version=ended.version))
 
 
 class Handler(Protocol):
@@ -160,7 +171,10 @@ class Runs:
         begun = job.begun(self._clock.now())
         unit.do(HoldLease(job_id, holder))
         unit.do(SaveJob(begun))
-        return attrs.evolve(begun, version=begun.version + 1)
+        begun = attrs.evolve(begun, version=begun.version + 1)
+        if job.status is JobStatus.PENDING:
+            unit.tell_task(EventType.TASK_PROCESSING, begun)
+        return begun
 
     def _work(self, job: Job, holder: str, hold: Hold) -> bool:
         work = Work(

@@ -130,6 +130,7 @@ class Locations:
             self._free(unit, image)
             job = self._job(context, image, url, promise)
             unit.do(CreateJob(job))
+            unit.tell_task(EventType.TASK_CREATE, job)
             saved = unit.save(image, locked(image, job.id))
             unit.tell_image(EventType.IMAGE_UPDATE, saved)
 
@@ -161,7 +162,9 @@ class Locations:
         check_free(image, job, now)
         if job is not None and not job.ended:
             message = "It took too long to report progress; another task took over."
-            unit.do(SaveJob(job.failed(now, keep=self._rules.keep, message=message)))
+            failed = job.failed(now, keep=self._rules.keep, message=message)
+            unit.do(SaveJob(failed))
+            unit.tell_task(EventType.TASK_FAILURE, attrs.evolve(failed, version=job.version + 1))
 
     def _job(self, context: Context, image: Image, url: str, promise: Promise | None) -> Job:
         now = self._clock.now()

@@ -6,8 +6,9 @@ from typing import Final, TypeVar
 import attrs
 
 from vitrine.core import errors, quota
-from vitrine.core.events import Event, EventType, Priority, image_payload
+from vitrine.core.events import Event, EventType, Priority, image_payload, task_payload
 from vitrine.core.images.image import Image
+from vitrine.core.jobs import Job
 from vitrine.core.quota import Resource
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.notifications import Notifier
@@ -85,11 +86,16 @@ class Unit:
         if self._tell:
             self.tell(kind, image, {**image_payload(image), **(extra or {})})
 
+    def tell_task(self, kind: EventType, job: Job) -> None:
+        """Tell of *job*, as stored, if anybody listens."""
+        if self._tell:
+            self.tell_of(kind, job.id, job.version, task_payload(job, self._now))
+
     def tell(
         self,
         kind: EventType,
         image: Image,
-        payload: Mapping[str, object],
+        payload: Mapping[str, object] | str,
         priority: Priority = Priority.INFO,
     ) -> None:
         """Tell something of *image*, as stored, if anybody listens."""
@@ -100,7 +106,7 @@ class Unit:
         kind: EventType,
         aggregate_id: str,
         version: int,
-        payload: Mapping[str, object],
+        payload: Mapping[str, object] | str,
         priority: Priority = Priority.INFO,
     ) -> None:
         """Tell something of what has this id, and this version once it is stored."""

@@ -8,7 +8,7 @@ import functools
 import inspect
 import json
 import typing
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -188,6 +188,9 @@ def _make_wire() -> JsonConverter:
     wire.register_structure_hook_func(
         _is_collection,
         lambda value, hint: tuple(wire.structure(each, hint.__args__[0]) for each in value),
+    )
+    wire.register_structure_hook_func(
+        lambda hint: hint == Mapping[str, object] | str, lambda value, _: value
     )
     for union in (Command, Filter):
         configure_tagged_union(union, wire, tag_name="is")

@@ -416,7 +416,7 @@ def events(aggregate_id: str | None = None) -> st.SearchStrategy[Event]:
         version=st.integers(1, 2**31 - 1),
         position=st.integers(0, 3),
         occurred_at=exact_moments(),
-        payload=st.dictionaries(any_kept_text(), json_values(), max_size=3),
+        payload=st.dictionaries(any_kept_text(), json_values(), max_size=3) | any_kept_text(),
         priority=st.sampled_from(Priority),
     )
 

@@ -16,7 +16,7 @@ def envelope(event: Event, publisher_id: str) -> dict[str, object]:
         "priority": event.priority.value,
         # Without a zone, and a blank where ISO 8601 has a T: so listeners know it.
         "timestamp": occurred.isoformat(" ", timespec="microseconds"),
-        "payload": dict(event.payload),
+        "payload": event.payload if isinstance(event.payload, str) else dict(event.payload),
     }
 
 

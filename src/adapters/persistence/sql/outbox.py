@@ -21,6 +21,7 @@ _CANDIDATES: Final = 20  # aggregates that are tried before looking again
 
 
 def _to_row(event: Event) -> dict[str, Any]:
+    payload = event.payload if isinstance(event.payload, str) else dict(event.payload)
     return {
         "id": event.id,
         "aggregate_id": event.aggregate_id,
@@ -29,7 +30,7 @@ def _to_row(event: Event) -> dict[str, Any]:
         "type": event.type.value,
         "priority": event.priority.value,
         "occurred_at": to_moment(event.occurred_at),
-        "payload": orjson.dumps(dict(event.payload)).decode(),
+        "payload": orjson.dumps(payload).decode(),
     }
 
 
