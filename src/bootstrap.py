@@ -23,6 +23,7 @@ from wsgiref.types import WSGIApplication
 import attrs
 from dependency_injector import containers, providers
 
+import vitrine
 from vitrine.adapters.clock import RandomIds, SystemClock
 from vitrine.adapters.config.settings import (
     BackendSettings,
@@ -37,6 +38,7 @@ from vitrine.adapters.fetching.filtering import UrlFilter
 from vitrine.adapters.fetching.guarded import GuardedFetcher, Tls
 from vitrine.adapters.http import metadef_documents
 from vitrine.adapters.http.middleware.identity import Identity
+from vitrine.adapters.http.openapi.document import openapi_document
 from vitrine.adapters.http.queries import Paging
 from vitrine.adapters.http.routes import Api, routes
 from vitrine.adapters.http.schemas.image import CustomSchema, ImageSchema
@@ -388,7 +390,15 @@ def _app(
         add_routes=routes(api),
         identity_middleware=Identity(identity, authorizer),
         settings=http_settings,
+        description=_description(api.schema, http_settings),
     )
+
+
+def _description(schema: ImageSchema, settings: HttpSettings) -> bytes:
+    document = openapi_document(
+        schema, version=vitrine.__version__, public_endpoint=settings.public_endpoint
+    )
+    return json.dumps(document, ensure_ascii=False).encode()
 
 
 def _lease_ttl(settings: Settings) -> timedelta:

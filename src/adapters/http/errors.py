@@ -151,7 +151,12 @@ def render(
 
 def reason_of(error: errors.VitrineError) -> str:
     """Return the name by which programs know a kind of error, such as ``image_not_found``."""
-    return _snake(re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__))
+    return reason_of_kind(type(error))
+
+
+def reason_of_kind(kind: type[errors.VitrineError]) -> str:
+    """Return what `reason_of` returns for every error of this kind."""
+    return _snake(re.sub(r"(?<!^)(?=[A-Z])", " ", kind.__name__))
 
 
 def details_of(error: errors.VitrineError) -> dict[str, object]:
@@ -187,13 +192,18 @@ def status_of(error: errors.VitrineError, *, operation: str = "") -> int:
         error: What a use case raised.
         operation: The method and the route, such as ``PUT /v2/images/{image_id}/file``.
     """
-    family = [kind for kind in type(error).__mro__ if issubclass(kind, errors.VitrineError)]
-    for kind in family:
-        if (operation, kind) in STATUS_OF_OPERATION:
-            return STATUS_OF_OPERATION[operation, kind]
-    for kind in family:
-        if kind in STATUS_OF_KIND:
-            return STATUS_OF_KIND[kind]
+    return status_of_kind(type(error), operation=operation)
+
+
+def status_of_kind(kind: type[errors.VitrineError], *, operation: str = "") -> int:
+    """Return the HTTP status of every error of a kind; *operation* as for `status_of`."""
+    family = [each for each in kind.__mro__ if issubclass(each, errors.VitrineError)]
+    for each in family:
+        if (operation, each) in STATUS_OF_OPERATION:
+            return STATUS_OF_OPERATION[operation, each]
+    for each in family:
+        if each in STATUS_OF_KIND:
+            return STATUS_OF_KIND[each]
     return 500
 
 

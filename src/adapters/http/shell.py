@@ -18,6 +18,7 @@ from vitrine.adapters.http.middleware.cors import Cors
 from vitrine.adapters.http.middleware.options import OptionsAlwaysAllowed
 from vitrine.adapters.http.middleware.proxy import ProxyHeaders
 from vitrine.adapters.http.middleware.requestids import RequestIds
+from vitrine.adapters.http.openapi.serving import ApiDescription
 from vitrine.adapters.http.settings import HttpSettings
 from vitrine.adapters.http.versions import VersionNegotiation
 
@@ -41,6 +42,7 @@ def create_app(
     add_routes: Callable[[App], None],
     identity_middleware: IdentityMiddleware | None,
     settings: HttpSettings,
+    description: bytes | None = None,
 ) -> WSGIApplication:
     """Build the WSGI application.
 
@@ -53,6 +55,7 @@ def create_app(
         identity_middleware: Who finds out who is calling. It may read
             ``req.context.request_id``. None lets every request in as nobody.
         settings: How the API presents itself.
+        description: The OpenAPI document, None for a service without one.
     """
     app: App = falcon.App(
         middleware=[
@@ -74,6 +77,8 @@ def create_app(
         stores=settings.multiple_stores,
         public_endpoint=settings.public_endpoint,
     )
+    if description is not None:
+        wrapped = ApiDescription(wrapped, description)
     if settings.trust_proxy_headers:
         wrapped = ProxyHeaders(wrapped)
     wrapped = OptionsAlwaysAllowed(wrapped)

@@ -4,18 +4,19 @@ from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 
-def answer(
+def answer(  # noqa: PLR0913 - a whole response
     environ: WSGIEnvironment,
     start_response: StartResponse,
     status: str,
     *,
     content_type: str,
     body: bytes = b"",
+    headers: Iterable[tuple[str, str]] = (),
 ) -> Iterable[bytes]:
     """Give one whole response; a HEAD request gets its headers only."""
     start_response(
         status,
-        [("Content-Type", content_type), ("Content-Length", str(len(body)))],
+        [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers],
     )
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 

@@ -110,13 +110,14 @@ class Answer:
 class Shell:
     """The shell around the resources above."""
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - those of HttpSettings
+    def __init__(self, *, description: bytes | None = None, **settings: Any) -> None:  # noqa: ANN401 - those of HttpSettings
         self.faults = Faults()
         self.doorkeeper = Doorkeeper()
         self.app = create_app(
             add_routes=self._add_routes,
             identity_middleware=self.doorkeeper,
             settings=attrs.evolve(_SETTINGS, **settings),
+            description=description,
         )
 
     def _add_routes(self, app: App) -> None:

@@ -1,0 +1,1 @@
+"""The description of the API for programs: an OpenAPI 3.1 document."""
