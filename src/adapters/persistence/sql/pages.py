@@ -268,8 +268,16 @@ def _by_images(branch: Branch, plan: Plan) -> _Part:
     for number in range(plan.facets):
         # By all of its key, so that it can be looked up as well as lead.
         facet = image_facets.alias(f"f{number}")
-        source = source.join(facet, facet.c.image_id == images.c.id)
-        where += [*_has_facet(facet, number, branch), facet.c.created_at == images.c.created_at]
+        is_its = sa.and_(
+            *_has_facet(facet, number, branch),
+            facet.c.created_at == place[0],
+            facet.c.image_id == place[1],
+        )
+        if branch.whose is _Whose.OFFERED:
+            # Few are offered, and the facet may be common: SQLite takes the hint.
+            where.append(sa.exists().where(is_its))
+        else:
+            source = source.join(facet, is_its)
     where += [condition.clause() for condition in plan.conditions]
     return _Part(source, place, where)
 
