@@ -37,7 +37,7 @@ test-fast: setup ## Run what needs nothing outside the process
 	@$(PYTEST) --ignore=tests/packaging --ignore=tests/integration $(ARGS)
 
 test-deep: setup services ## Run every test with many more generated examples
-	@HYPOTHESIS_PROFILE=deep $(PYTEST) --ignore=tests/packaging --timeout=3600 $(ARGS)
+	@HYPOTHESIS_PROFILE=deep VITRINE_DEEP=1 $(PYTEST) --ignore=tests/packaging --timeout=3600 $(ARGS)
 
 check: setup ## Check format, lint, types, imports, the lock and the package
 	@$(BIN)/python tools/lock.py check
