@@ -18,8 +18,8 @@ def main() -> int:
             ["benchmarks.transfer"],
             ["benchmarks.seed_catalogue", database, "10000"],
         ):
-            print(f"== {' '.join(command)}", flush=True)  # noqa: T201 - a program's output
-            done = subprocess.run([sys.executable, "-m", *command], check=False)  # noqa: S603
+            print(f"== {' '.join(command)}", flush=True)
+            done = subprocess.run([sys.executable, "-m", *command], check=False)
             if done.returncode:
                 return done.returncode
     return 0
