@@ -16,6 +16,7 @@ from vitrine.core.images.image import Image, Location
 from vitrine.core.images.status import Status
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session, SessionKind, blob_key
+from vitrine.core.signatures import signature_of
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.inspection import InspectionStream, Inspector
 from vitrine.ports.limits import Limits
@@ -29,6 +30,7 @@ from vitrine.ports.persistence import (
     Reserve,
     SetHandle,
 )
+from vitrine.ports.signatures import Signatures, Verification
 from vitrine.ports.stores import (
     Ability,
     BlobReader,
@@ -55,11 +57,13 @@ class DataRules:
         algorithm: The hash beside md5.
         formats: How strict inspection is.
         largest: Bytes of the largest image there may be.
+        signed: Whether data comes only to images that say how it is signed.
     """
 
     algorithm: str = "sha512"
     formats: FormatRules = attrs.field(factory=FormatRules)
     largest: int = 1_099_511_627_776
+    signed: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +94,7 @@ class _Upload:
     reserved: int
     identity: StoreIdentity
     handle: str | None = None
+    decided: bool = False  # whether all was written, and only the catalogue is to be told
 
 
 class ImageData:
@@ -103,6 +108,7 @@ class ImageData:
         gate: Gate,
         stores: Stores,
         inspector: Inspector,
+        signatures: Signatures,
         limits: Limits,
         notifier: Notifier,
         pump: Pump,
@@ -117,6 +123,7 @@ class ImageData:
         self._gate = gate
         self._stores = stores
         self._inspector = inspector
+        self._signatures = signatures
         self._limits = limits
         self._notifier = notifier
         self._pump = pump
@@ -159,6 +166,9 @@ class ImageData:
             ImageTooLarge, QuotaExceeded, StoreFull: They are too many.
             UploadCutShort, UploadTooLong: They are not as many as announced.
             FormatMismatch, FormatUnsafe: They are not what the image says.
+            SignatureRequired: The image is not signed, and has to be.
+            SignatureInvalid: They are not what was signed.
+            KeyManagerUnavailable: The signer's certificate cannot be had.
             DigestMismatch: They do not hash to what the image already says.
             DeletedMeanwhile: The image was deleted while they came.
             LeaseLost: The service took too long, and somebody else took over.
@@ -191,6 +201,8 @@ class ImageData:
         self, unit: Unit, context: Context, before: Image, store: Store, size: int | None
     ) -> _Upload:
         image = before.saving(self._clock.now())
+        if self._rules.signed and signature_of(image.properties) is None:
+            raise errors.SignatureRequired(image.id)
         owner = image.owner or ""
         session = Session(
             id=self._ids.new(),
@@ -245,6 +257,7 @@ class ImageData:
         except BaseException:
             _abort(writer, upload.image)
             raise
+        upload.decided = True
         self._units.run(lambda unit: self._activate(unit, upload, blob, fingerprint, virtual_size))
 
     def _write(
@@ -256,15 +269,26 @@ class ImageData:
         if needs_inspection(upload.image.container_format):
             inspection = self._inspector.begin()
             sinks.append(inspection.feed)
+        verification = self._verification(upload)
+        if verification is not None:
+            sinks.append(verification.update)
         meter = _Meter(source, upload, self._rules.largest, self._reserve, hold)
         self._pump.run(iter(meter), sinks)
         meter.check_complete()
+        if verification is not None:
+            verification.finish()
         virtual_size = None
         if inspection is not None:
             virtual_size = self._judge(upload.image, inspection)
         if hold.lost:
             raise errors.LeaseLost
         return writer.commit(), digests.finish(), virtual_size
+
+    def _verification(self, upload: _Upload) -> Verification | None:
+        signature = signature_of(upload.image.properties)
+        if signature is None:
+            return None
+        return self._signatures.begin(signature, upload.identity.caller)
 
     def _judge(self, image: Image, inspection: InspectionStream) -> int | None:
         verdict = judge(inspection.finish(), image.disk_format or "", self._rules.formats)
@@ -328,12 +352,15 @@ class ImageData:
             unit.do(HoldLease(upload.session.id, upload.holder))
             end_upload(unit, self._persistence, upload.session, self._clock, reason)
 
-        if isinstance(failure, errors.PersistenceUnavailable):
+        unknown = upload.decided and not isinstance(failure, errors.VitrineError)
+        if unknown or isinstance(failure, errors.PersistenceUnavailable):
             # Perhaps the image was activated: only the catalogue can tell, once it is back.
             _log.warning("An upload to image %s was left to clean-up.", upload.image.id)
             return
         try:
-            upload.store.discard(upload.target, upload.handle, upload.identity)
+            if not isinstance(failure, errors.BlobExists):
+                # What bears the name already is somebody else's.
+                upload.store.discard(upload.target, upload.handle, upload.identity)
             self._units.run(story)
         except errors.VitrineError as error:
             _log.warning("An upload to image %s was left to clean-up: %s", upload.image.id, error)
@@ -346,20 +373,24 @@ class ImageData:
         image_id: str,
         *,
         wanted: Callable[[Image], ranges.Wanted | None] = lambda _image: None,
+        prefer: Sequence[str] = (),
     ) -> Download | None:
         """Open the bytes of an image, or a part of them; None if there are none.
 
-        Copies are tried from the best store on; the first that opens serves.
+        Copies are tried from the best store on, those in the stores that the caller
+        prefers before all others; the first that opens serves.
 
         Args:
             context: Who asks.
             image_id: The image.
             wanted: Tells which part of this image, None for all; asked once it is clear that
                 there are bytes that the caller may have, and may raise.
+            prefer: The names of stores, the most preferred first.
 
         Raises:
-            ImageNotFound, NotPermitted: The caller may not have them.
+            ImageNotFound, NotPermitted: The caller may not have them, or not choose.
             ImageDeactivated: Nobody but administrators may.
+            UnknownStore, InvalidRequest: There is no such store, or nothing to choose from.
             UnsatisfiableRange: The part has no bytes.
             RangesUnsupported: The store gives out whole images only.
             StoreUnavailable: No store that keeps a copy answers.
@@ -371,20 +402,40 @@ class ImageData:
             raise errors.ImageDeactivated(image_id)
         if image.deletion is not None:
             raise errors.ImageNotFound(image_id)
+        if prefer:
+            self._gate.require(context, record, policy.DOWNLOAD_FROM_STORE)
+            self._check_choice(prefer)
         if not image.locations:
             return None
         asked = wanted(image)
         part = None
         if asked is not None and image.size is not None:
             part = ranges.resolve(asked, image.size)
-        reader = self._open_best(image.locations, part, StoreIdentity(caller=context))
+        places = self._in_order(image.locations, prefer)
+        reader = self._open_first(places, part, StoreIdentity(caller=context))
         return None if reader is None else Download(image=image, reader=reader, part=part)
 
-    def _open_best(
+    def _check_choice(self, prefer: Sequence[str]) -> None:
+        if not self._stores.multiple:
+            raise errors.InvalidRequest("There is one store only, and nothing to prefer.")
+        for store_id in prefer:
+            self._stores.get(store_id)
+
+    def _in_order(self, locations: Sequence[Location], prefer: Sequence[str]) -> Sequence[Location]:
+        """Return *locations*, those to try first in front."""
+
+        def rank(location: Location) -> int:
+            store_id = location.store_id
+            return prefer.index(store_id) if store_id in prefer else len(prefer)
+
+        # Sorting keeps the order among those of the same rank.
+        return sorted(self._stores.by_weight(locations), key=rank)
+
+    def _open_first(
         self, locations: Sequence[Location], part: ranges.Part | None, identity: StoreIdentity
     ) -> BlobReader | None:
-        away: errors.StoreUnavailable | None = None
-        for location in self._stores.by_weight(locations):
+        failure: errors.StoreUnavailable | errors.RangesUnsupported | None = None
+        for location in locations:
             try:
                 store = self._stores.of(location)
                 if part is None:
@@ -392,10 +443,11 @@ class ImageData:
                 return store.open(location.url, identity, offset=part.offset, length=part.length)
             except errors.BlobNotFound:
                 continue
-            except errors.StoreUnavailable as error:
-                away = error
-        if away is not None:
-            raise away
+            except (errors.StoreUnavailable, errors.RangesUnsupported) as error:
+                # Another copy may do; else the best one's reason counts.
+                failure = failure or error
+        if failure is not None:
+            raise failure
         return None
 
     def sent(self, context: Context, download: Download, count: int) -> None:

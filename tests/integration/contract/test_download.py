@@ -4,12 +4,16 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 import requests
 
+from tests.support.catalogue import rewrite
 from tests.support.clients import Api
 from tests.support.images import pattern
-from tests.support.server import Server, Servers
+from tests.support.origin import Origin, origin
+from tests.support.server import Config, Server, Servers
+from vitrine.core.images.image import Location
 
 MakeApi = Callable[..., Api]
 
@@ -40,7 +44,7 @@ def test_a_full_download(served: Servers, make_api: MakeApi, kind: str) -> None:
     assert answer.headers["Content-Length"] == "3000"
     assert answer.headers["Content-MD5"] == MD5
     assert answer.headers["x-openstack-request-id"].startswith("req-")
-    for absent in ("Content-Range", "Transfer-Encoding", "ETag"):
+    for absent in ("Content-Range", "Transfer-Encoding"):
         assert absent not in answer.headers
 
 
@@ -191,3 +195,184 @@ def test_a_read_that_fails_midway_cuts_the_connection(
         with pytest.raises(requests.RequestException):
             assert answer.content is None
     assert api.get(f"/v2/images/{image['id']}").status_code == 200
+
+
+# --- which copy ----------------------------------------------------------------------
+
+WEIGHTS = {"light": 10, "heavy": 20, "lightish": 10}
+
+
+@attrs.frozen(kw_only=True)
+class Copies:
+    """A server with several stores, in which an image may have a copy each.
+
+    Every copy is as long as the others and says in its bytes where it is.
+    """
+
+    server: Server
+    api: Api
+    directory: Path
+    web: Origin
+
+    def of(self, *stores: str) -> str:
+        """Make an image with a copy in each of these, listed in this order."""
+        image = str(self.api.active_image(bytes_in("light"))["id"])
+        (self.directory / "light" / image).unlink()
+        rewrite(self.server, image, locations=tuple(self._copy(image, name) for name in stores))
+        return image
+
+    def lose(self, image: str, store: str) -> None:
+        """Remove the copy that is there."""
+        (self.directory / store / image).unlink()
+
+    def _copy(self, image: str, store: str) -> Location:
+        if store == "web":
+            url = self.web.serve(f"/{image}", bytes_in(store), ranges=False)
+            return Location(url=url, metadata={"store": store})
+        path = self.directory / store / image
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes_in(store))
+        return Location(url=f"file://{path}", metadata={"store": store})
+
+
+def bytes_in(store: str) -> bytes:
+    return store.ljust(20).encode()
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[Origin]:
+    with origin() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stores(web: Origin, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
+    """A configuration with stores of different weights, and the directory of theirs."""
+    directory = tmp_path_factory.mktemp("copies")
+    names = ", ".join(f"{name}:file" for name in WEIGHTS)
+    config: Config = {
+        "DEFAULT": {"enabled_backends": f"{names}, web:http"},
+        "glance_store": {"default_backend": "light"},
+        "import_filtering_opts": {"allowed_hosts": "127.0.0.1", "allowed_ports": web.port},
+        **{
+            name: {"filesystem_store_datadir": directory / name, "weight": weight}
+            for name, weight in WEIGHTS.items()
+        },
+    }
+    return config, directory
+
+
+@pytest.fixture
+def copies(stores: tuple[Config, Path], web: Origin, served: Servers, make_api: MakeApi) -> Copies:
+    config, directory = stores
+    server = served(config)
+    return Copies(server=server, api=make_api(server), directory=directory, web=web)
+
+
+@pytest.mark.contract("DAT-027")
+def test_the_copy_in_the_heaviest_store_serves_until_it_is_lost(copies: Copies) -> None:
+    image = copies.of("light", "heavy")
+    assert copies.api.download(image) == bytes_in("heavy")
+    copies.lose(image, "heavy")
+    assert copies.api.download(image) == bytes_in("light")
+    copies.lose(image, "light")
+    has_no_data(copies.api, image)
+
+
+@pytest.mark.contract("DAT-027")
+@pytest.mark.parametrize("order", [("light", "lightish"), ("lightish", "light")])
+def test_of_equal_stores_the_one_that_was_first_serves(
+    copies: Copies, order: tuple[str, str]
+) -> None:
+    image = copies.of(*order, "web")
+    assert copies.api.download(image) == bytes_in(order[0])
+    copies.lose(image, order[0])
+    assert copies.api.download(image) == bytes_in(order[1])
+    copies.lose(image, order[1])
+    assert copies.api.download(image) == bytes_in("web")
+
+
+@pytest.mark.contract("DAT-027")
+def test_a_copy_serves_while_the_heaviest_store_is_away(copies: Copies) -> None:
+    image = copies.of("light", "heavy")
+    there, away = copies.directory / "heavy", copies.directory / "away"
+    there.rename(away)
+    try:
+        assert copies.api.download(image) == bytes_in("light")
+        copies.lose(image, "light")
+        assert copies.api.get(file_of(image)).status_code == 503
+    finally:
+        away.rename(there)
+
+
+@pytest.mark.contract("DAT-025")
+def test_a_part_of_what_is_given_out_as_a_whole_is_400(copies: Copies) -> None:
+    image = copies.of("web")
+    assert copies.api.download(image) == bytes_in("web")
+    for headers in ({"Range": "bytes=1-2"}, {"Content-Range": "bytes 1-2/*"}):
+        assert copies.api.get(file_of(image), headers=headers).status_code == 400
+
+
+def test_a_part_comes_from_the_copy_that_has_parts(copies: Copies) -> None:
+    image = copies.of("web", "light")
+    answer = copies.api.get(
+        file_of(image), params={"prefer": "web"}, headers={"Range": "bytes=1-2"}
+    )
+    assert (answer.status_code, answer.content) == (206, bytes_in("light")[1:3])
+
+
+@pytest.mark.contract("DAT-026")
+@pytest.mark.parametrize(
+    ("prefer", "expected"),
+    [
+        ("light", "light"),
+        ("heavy", "heavy"),
+        ("light,heavy", "light"),
+        ("lightish, light", "lightish"),
+        ("web,light", "light"),
+        ("", "heavy"),
+    ],
+)
+def test_the_caller_may_prefer_stores(copies: Copies, prefer: str, expected: str) -> None:
+    image = copies.of("light", "heavy", "lightish")
+    answer = copies.api.get(file_of(image), params={"prefer": prefer})
+    assert (answer.status_code, answer.content) == (200, bytes_in(expected))
+
+
+@pytest.mark.contract("DAT-026")
+def test_the_others_serve_when_what_is_preferred_is_lost(copies: Copies) -> None:
+    image = copies.of("light", "heavy", "lightish")
+    copies.lose(image, "light")
+    answer = copies.api.get(file_of(image), params={"prefer": "light"})
+    assert (answer.status_code, answer.content) == (200, bytes_in("heavy"))
+
+
+@pytest.mark.contract("DAT-026")
+@pytest.mark.parametrize("prefer", ["nowhere", "light,nowhere"])
+def test_an_unknown_store_cannot_be_preferred(copies: Copies, prefer: str) -> None:
+    image = copies.of("light")
+    assert copies.api.get(file_of(image), params={"prefer": prefer}).status_code == 400
+
+
+@pytest.mark.contract("DAT-026")
+def test_where_there_is_one_store_nothing_can_be_preferred(api: Api) -> None:
+    image = api.active_image(DATA)
+    assert api.get(file_of(image["id"]), params={"prefer": "file"}).status_code == 400
+    assert api.get(file_of(image["id"]), params={"prefer": ""}).status_code == 200
+
+
+@pytest.mark.contract("DAT-026")
+def test_policy_says_who_may_prefer(
+    stores: tuple[Config, Path], served: Servers, make_api: MakeApi
+) -> None:
+    config, directory = stores
+    policy = directory / "policy.yaml"
+    policy.write_text('"download_from_store": "role:admin"\n')
+    api = make_api(served({**config, "oslo_policy": {"policy_file": policy}}))
+    image = file_of(api.active_image(DATA)["id"])
+    assert api.get(image).status_code == 200
+    assert api.get(image, params={"prefer": "light"}).status_code == 403
+    # Who may not choose does not learn what there is to choose from.
+    assert api.get(image, params={"prefer": "nowhere"}).status_code == 403
+    assert api.as_("alt").get(image, params={"prefer": "light"}).status_code == 404
+    assert api.as_("admin").get(image, params={"prefer": "light"}).status_code == 200

@@ -35,9 +35,12 @@ def chunked(data: bytes, size: int = 700) -> Iterator[bytes]:
 
 
 def file_stores(directory: Path) -> Config:
-    """Two file stores with a directory each; the first is the default."""
+    """Two file stores with a directory each, the first being the default, and one to read."""
     return {
-        "DEFAULT": {"enabled_backends": "near:file, far:file", "show_multiple_locations": "true"},
+        "DEFAULT": {
+            "enabled_backends": "near:file, far:file, web:http",
+            "show_multiple_locations": "true",
+        },
         "glance_store": {"default_backend": "near"},
         **{name: {"filesystem_store_datadir": directory / name} for name in ("near", "far")},
     }
@@ -329,7 +332,7 @@ def test_formats_must_be_set_before(server: Server, api: Api, fields: Mapping[st
 
 @pytest.fixture(scope="module")
 def two_stores(served: Servers, tmp_path_factory: pytest.TempPathFactory) -> tuple[Server, Path]:
-    """A server with two file stores, and the directory of their directories."""
+    """A server with those stores, and the directory of their directories."""
     directory = tmp_path_factory.mktemp("stores")
     return served(file_stores(directory)), directory
 
@@ -357,6 +360,15 @@ def test_where_there_is_one_store_its_name_is_not_looked_at(api: Api) -> None:
     assert put_data(api, image["id"], DATA, {STORE_HEADER: "nowhere"}).status_code == 204
 
 
+@pytest.mark.contract("DAT-007")
+def test_a_store_that_only_reads_is_410(two_stores: tuple[Server, Path], make_api: MakeApi) -> None:
+    server, _ = two_stores
+    api = make_api(server)
+    headers = {STORE_HEADER: "web"}
+    is_refused(server, api, 410, lambda each: put_data(api, each, DATA, headers).status_code)
+
+
+@pytest.mark.contract("DAT-007")
 def test_an_unknown_store_is_400_before_the_image_is_looked_for(
     two_stores: tuple[Server, Path], make_api: MakeApi
 ) -> None:

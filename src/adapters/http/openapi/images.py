@@ -211,6 +211,11 @@ OPERATIONS: Final = (
         route=f"GET {_IMAGE}/file",
         id="download_image",
         about="Download an image's data, or a part of it.",
+        query=(
+            Parameter(
+                name="prefer", about="Stores to read from before all others, with commas between."
+            ),
+        ),
         headers=(
             Parameter(name="Range", about="One range of bytes, such as bytes=0-99."),
             Parameter(name="If-Range", about="Heed Range only if the data has this tag."),
@@ -226,6 +231,7 @@ OPERATIONS: Final = (
             errors.ImageNotFound,
             errors.NotPermitted,
             errors.ImageDeactivated,
+            errors.UnknownStore,
             errors.RangesUnsupported,
             errors.UnsatisfiableRange,
             errors.StoreUnavailable,

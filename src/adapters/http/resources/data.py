@@ -15,6 +15,7 @@ from vitrine.adapters.http.etags import (
 )
 from vitrine.adapters.http.media import send_nothing
 from vitrine.adapters.http.middleware.identity import caller_of
+from vitrine.adapters.http.queries import parameters
 from vitrine.adapters.http.ranges import wanted_part
 from vitrine.core import errors
 from vitrine.core.images.image import Image
@@ -61,11 +62,18 @@ class ImageDataResource:
             caller,
             image_id,
             wanted=lambda image: _wanted(req, image),
+            prefer=_preferred(req),
         )
         if download is None:
             send_nothing(resp, typed=False)
             return
         _send(resp, download, lambda count: self._data.sent(caller, download, count))
+
+
+def _preferred(req: falcon.Request) -> list[str]:
+    """Return the names of the stores to read from, the most preferred first."""
+    asked = [value for name, value in parameters(req.query_string) if name == "prefer"]
+    return [store for value in asked for each in value.split(",") if (store := each.strip())]
 
 
 def _wanted(req: falcon.Request, image: Image) -> Wanted | None:
