@@ -16,7 +16,6 @@ from vitrine.core.images.image import Image, Location
 from vitrine.core.images.status import Status
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session, SessionKind, blob_key
-from vitrine.core.signatures import signature_of
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.inspection import InspectionStream, Inspector
 from vitrine.ports.limits import Limits
@@ -30,7 +29,6 @@ from vitrine.ports.persistence import (
     Reserve,
     SetHandle,
 )
-from vitrine.ports.signatures import Signatures, Verification
 from vitrine.ports.stores import (
     Ability,
     BlobReader,
@@ -57,13 +55,11 @@ class DataRules:
         algorithm: The hash beside md5.
         formats: How strict inspection is.
         largest: Bytes of the largest image there may be.
-        signed: Whether data comes only to images that say how it is signed.
     """
 
     algorithm: str = "sha512"
     formats: FormatRules = attrs.field(factory=FormatRules)
     largest: int = 1_099_511_627_776
-    signed: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +90,6 @@ class _Upload:
     reserved: int
     identity: StoreIdentity
     handle: str | None = None
-    decided: bool = False  # whether all was written, and only the catalogue is to be told
 
 
 class ImageData:
@@ -108,7 +103,6 @@ class ImageData:
         gate: Gate,
         stores: Stores,
         inspector: Inspector,
-        signatures: Signatures,
         limits: Limits,
         notifier: Notifier,
         pump: Pump,
@@ -123,7 +117,6 @@ class ImageData:
         self._gate = gate
         self._stores = stores
         self._inspector = inspector
-        self._signatures = signatures
         self._limits = limits
         self._notifier = notifier
         self._pump = pump
@@ -166,9 +159,6 @@ class ImageData:
             ImageTooLarge, QuotaExceeded, StoreFull: They are too many.
             UploadCutShort, UploadTooLong: They are not as many as announced.
             FormatMismatch, FormatUnsafe: They are not what the image says.
-            SignatureRequired: The image is not signed, and has to be.
-            SignatureInvalid: They are not what was signed.
-            KeyManagerUnavailable: The signer's certificate cannot be had.
             DigestMismatch: They do not hash to what the image already says.
             DeletedMeanwhile: The image was deleted while they came.
             LeaseLost: The service took too long, and somebody else took over.
@@ -201,8 +191,6 @@ class ImageData:
         self, unit: Unit, context: Context, before: Image, store: Store, size: int | None
     ) -> _Upload:
         image = before.saving(self._clock.now())
-        if self._rules.signed and signature_of(image.properties) is None:
-            raise errors.SignatureRequired(image.id)
         owner = image.owner or ""
         session = Session(
             id=self._ids.new(),
@@ -257,7 +245,6 @@ class ImageData:
         except BaseException:
             _abort(writer, upload.image)
             raise
-        upload.decided = True
         self._units.run(lambda unit: self._activate(unit, upload, blob, fingerprint, virtual_size))
 
     def _write(
@@ -269,26 +256,15 @@ class ImageData:
         if needs_inspection(upload.image.container_format):
             inspection = self._inspector.begin()
             sinks.append(inspection.feed)
-        verification = self._verification(upload)
-        if verification is not None:
-            sinks.append(verification.update)
         meter = _Meter(source, upload, self._rules.largest, self._reserve, hold)
         self._pump.run(iter(meter), sinks)
         meter.check_complete()
-        if verification is not None:
-            verification.finish()
         virtual_size = None
         if inspection is not None:
             virtual_size = self._judge(upload.image, inspection)
         if hold.lost:
             raise errors.LeaseLost
         return writer.commit(), digests.finish(), virtual_size
-
-    def _verification(self, upload: _Upload) -> Verification | None:
-        signature = signature_of(upload.image.properties)
-        if signature is None:
-            return None
-        return self._signatures.begin(signature, upload.identity.caller)
 
     def _judge(self, image: Image, inspection: InspectionStream) -> int | None:
         verdict = judge(inspection.finish(), image.disk_format or "", self._rules.formats)
@@ -352,15 +328,12 @@ class ImageData:
             unit.do(HoldLease(upload.session.id, upload.holder))
             end_upload(unit, self._persistence, upload.session, self._clock, reason)
 
-        unknown = upload.decided and not isinstance(failure, errors.VitrineError)
-        if unknown or isinstance(failure, errors.PersistenceUnavailable):
+        if isinstance(failure, errors.PersistenceUnavailable):
             # Perhaps the image was activated: only the catalogue can tell, once it is back.
             _log.warning("An upload to image %s was left to clean-up.", upload.image.id)
             return
         try:
-            if not isinstance(failure, errors.BlobExists):
-                # What bears the name already is somebody else's.
-                upload.store.discard(upload.target, upload.handle, upload.identity)
+            upload.store.discard(upload.target, upload.handle, upload.identity)
             self._units.run(story)
         except errors.VitrineError as error:
             _log.warning("An upload to image %s was left to clean-up: %s", upload.image.id, error)
