@@ -9,7 +9,7 @@ import os
 import select
 import socket
 import time
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import attrs
 from attrs import validators
@@ -35,6 +35,15 @@ class Patience:
     silence: float = attrs.field(default=60.0, validator=validators.ge(0))
     slowest: int = attrs.field(default=1024, validator=validators.ge(0))
     grace: float = attrs.field(default=120.0, validator=validators.ge(0))
+
+
+@runtime_checkable
+class CountsSent(Protocol):
+    """A file that wants to know how much of it was sent past it, by the kernel."""
+
+    def advance(self, count: int) -> None:
+        """Take note of *count* more bytes."""
+        ...
 
 
 class _HasFileno(Protocol):
@@ -111,6 +120,8 @@ class ClientSocket(socket.socket):
             if sent == 0:
                 raise OSError(errno.EIO, "the file is shorter than announced")
             self._account(sent, started)
+            if isinstance(file, CountsSent):
+                file.advance(sent)
             total += sent
             left -= sent
         return total

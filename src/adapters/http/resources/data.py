@@ -135,6 +135,7 @@ class _File(io.RawIOBase):
         self._descriptor = descriptor
         self._start = os.lseek(descriptor, 0, os.SEEK_CUR)
         self._sent = sent
+        self._advanced = 0
 
     def fileno(self) -> int:
         return self._descriptor
@@ -152,9 +153,14 @@ class _File(io.RawIOBase):
         left = self._start + self._reader.length - self.tell()
         return os.read(self._descriptor, left if size < 0 else min(size, left))
 
+    def advance(self, count: int) -> None:
+        """Count what was sent without being read; the descriptor stays where it was."""
+        self._advanced += count
+
     def close(self) -> None:
         if not self.closed:
-            self._sent(min(self.tell() - self._start, self._reader.length))
+            read = min(self.tell() - self._start, self._reader.length)
+            self._sent(self._advanced or read)
             self._reader.close()
         super().close()
 
