@@ -28,3 +28,10 @@ class Notifier(Protocol):
         Returns at once and never raises; when too many are waiting, some are lost.
         """
         ...
+
+    def close(self) -> None:
+        """Give up what waits, after a short while in which it may still get out.
+
+        Nothing is published after that. May be called again.
+        """
+        ...

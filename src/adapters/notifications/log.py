@@ -39,3 +39,6 @@ class LogNotifier(Notifier):
 
     def notice(self, event: Event) -> None:
         self.publish([event])
+
+    def close(self) -> None:
+        pass

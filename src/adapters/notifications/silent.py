@@ -18,3 +18,6 @@ class SilentNotifier(Notifier):
 
     def notice(self, event: Event) -> None:
         pass
+
+    def close(self) -> None:
+        pass

@@ -25,6 +25,7 @@ class Periodic:
         function: Callable[[], object],
         name: str,
         *,
+        longest: timedelta | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         """Start nothing.
@@ -33,9 +34,13 @@ class Periodic:
             interval: The pause between the end of one call and the next, more or less a tenth.
             function: What is done. What it raises is logged and does not end the calls.
             name: What it is called in the log.
+            longest: What the pause grows to, doubling, while the call raises; None to have it
+                stay as it is.
             chance: Gives a number from 0 up to 1.
         """
         self._interval = interval.total_seconds()
+        self._longest = self._interval if longest is None else longest.total_seconds()
+        self._failures = 0
         self._function = function
         self._name = name
         self._chance = chance
@@ -78,16 +83,26 @@ class Periodic:
             if stopped.is_set():
                 return
             self._call()
-            pause = self._interval * (0.9 + 0.2 * self._chance())
+            pause = self._pause() * (0.9 + 0.2 * self._chance())
+
+    def _pause(self) -> float:
+        pause = self._interval
+        for _ in range(self._failures):
+            if pause >= self._longest:
+                break
+            pause = min(2 * pause, self._longest)
+        return pause
 
     def _call(self) -> None:
         try:
             self._function()
         except Exception as error:  # noqa: BLE001 - nobody is above this who could do anything about it
+            self._failures += 1
             if type(error) not in self._reported:
                 self._reported.add(type(error))
                 _log.error("%s: %s", self._name, described(error))
         else:
+            self._failures = 0
             self._reported.clear()
 
 
