@@ -50,12 +50,13 @@ from vitrine.adapters.identity.local import BUILT_IN_USERS, LocalIdentity, Local
 from vitrine.adapters.identity.nobody import NoIdentity
 from vitrine.adapters.inspection.oslo import OsloInspector
 from vitrine.adapters.limits.settings import SettingsLimits
-from vitrine.adapters.notifications.log import LogNotifier
-from vitrine.adapters.notifications.silent import SilentNotifier
+from vitrine.adapters.notifications.bus import BusOptions
+from vitrine.adapters.notifications.drivers import notifier_for
 from vitrine.adapters.policy.authorizer import OsloAuthorizer
 from vitrine.adapters.policy.protections import read_protections
 from vitrine.adapters.seeds import files as seeds
 from vitrine.adapters.stores.catalogue import StoreCatalogue
+from vitrine.adapters.signatures.lazy import LazySignatures
 from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
 from vitrine.adapters.stores.http import HttpStore
 from vitrine.adapters.stores.memory import MemoryStore
@@ -79,6 +80,7 @@ from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.stores import Store, StoreInfo, Stores
+from vitrine.ports.signatures import Signatures
 from vitrine.ports.work import Heartbeat, Pump
 from vitrine.usecases.catalogue import CatalogueRules, Images
 from vitrine.usecases.data import DataRules, ImageData
@@ -98,6 +100,7 @@ _log: Final = logging.getLogger(__name__)
 
 _RELAY_PAUSE: Final = timedelta(seconds=1)
 _JOBS_PAUSE: Final = timedelta(seconds=5)
+_RELAY_PAUSE_WITHOUT_BUS: Final = timedelta(seconds=10)
 _LONGEST_HOUSEKEEPING_PAUSE: Final = timedelta(seconds=30)
 
 
@@ -230,9 +233,15 @@ def _keystone(settings: KeystoneSettings) -> IdentityProvider:
 
 def _notifier(settings: Settings) -> Notifier:
     chosen = settings.notifications
-    if "log" in chosen.drivers:
-        return LogNotifier(chosen.publisher_id, disabled=chosen.disabled)
-    return SilentNotifier()
+    options = BusOptions(
+        publisher_id=chosen.publisher_id,
+        topics=chosen.topics,
+        exchange=chosen.exchange,
+        transport_url=chosen.transport_url,
+        retry=chosen.retry,
+        files=settings.files,
+    )
+    return notifier_for(chosen.drivers, options, disabled=chosen.disabled, routes=chosen.routes)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -303,9 +312,14 @@ def _thread_jobs(settings: Settings, runs: Runs) -> ThreadJobs:
     work = settings.work
     most = work.max_workers if work.parallel else 1
     return ThreadJobs(runs.due, runs.run, most=most, interval=_JOBS_PAUSE)
+        signed=settings.signatures.required,
 
 
 def _schema(settings: Settings) -> ImageSchema:
+def _signatures(settings: Settings, clock: Clock) -> Signatures:
+    return LazySignatures(settings.signatures.certificates, settings.files, clock.now)
+
+
     formats = settings.formats
     return ImageSchema(
         disk_formats=formats.disk_formats,
@@ -416,15 +430,18 @@ class Background:
         runs: Runs,
         jobs: ThreadJobs,
         lease_ttl: timedelta,
-        events: bool,
+        notifier: Notifier,
     ) -> None:
-        """Take what is to go on; *events* tells whether there are any to publish."""
+        """Take what is to go on."""
         self._runs = runs
         self._jobs = jobs
         pause = min(lease_ttl / 2, _LONGEST_HOUSEKEEPING_PAUSE)
         self._runners = [Periodic(pause, housekeeping.run, "housekeeping")]
-        if events:
-            self._runners.append(Periodic(_RELAY_PAUSE, relay.run, "relay"))
+        self._notifier = notifier
+        if notifier.enabled:
+            self._runners.append(
+                Periodic(_RELAY_PAUSE, relay.run, "relay", longest=_RELAY_PAUSE_WITHOUT_BUS)
+            )
 
     def start(self) -> None:
         """Begin, in a process that has been forked."""
@@ -455,7 +472,7 @@ def _background(  # noqa: PLR0913 - the same
         runs=runs,
         jobs=jobs,
         lease_ttl=lease_ttl,
-        events=notifier.enabled,
+        notifier=notifier,
     )
 
 
@@ -465,6 +482,7 @@ def _background(  # noqa: PLR0913 - the same
 class Container(containers.DeclarativeContainer):
     """Every part of a running service, built when first asked for."""
 
+        self._notifier.close()
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
 
     lease_ttl = providers.Singleton[timedelta](_lease_ttl, settings)
@@ -508,6 +526,7 @@ class Container(containers.DeclarativeContainer):
         heartbeat=heartbeat,
         clock=clock,
         ids=ids,
+    signatures = providers.Singleton[Signatures](_signatures, settings, clock)
     )
     images = providers.Singleton(
         Images,
@@ -558,6 +577,7 @@ class Container(containers.DeclarativeContainer):
         units=units,
         heartbeat=heartbeat,
         clock=clock,
+        signatures=signatures,
         ids=ids,
         handlers=providers.Dict({JobKind.LOCATION_IMPORT: location_import}),
         keep=providers.Singleton(_job_memory, settings),

@@ -153,6 +153,20 @@ class DigestMismatch(Invalid):
 
 
 @attrs.define(eq=False)
+class SignatureInvalid(Invalid):
+    """The bytes are not what was signed, or the signature is none.
+
+    Attributes:
+        reason: What is wrong with it, a phrase without a full stop.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The signature of the image was not verified: {self.reason}."
+
+
+@attrs.define(eq=False)
 class UnknownStore(Invalid):
     """No store of this name is enabled."""
 
@@ -299,6 +313,16 @@ class ImageDeactivated(Forbidden):
 
     def __str__(self) -> str:
         return f"Image {self.image_id} is deactivated; its data cannot be read."
+
+
+@attrs.define(eq=False)
+class SignatureRequired(Forbidden):
+    """This service takes no data that is not signed."""
+
+    image_id: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} must have all properties of a signature first."
 
 
 @attrs.define(eq=False)
@@ -810,6 +834,14 @@ class IdentityUnavailable(Unavailable):
 
     def __str__(self) -> str:
         return "The identity service is not available."
+
+
+@attrs.define(eq=False)
+class KeyManagerUnavailable(Unavailable):
+    """Who keeps the certificates of signers does not answer."""
+
+    def __str__(self) -> str:
+        return "The key manager is not available."
 
 
 @attrs.define(eq=False)

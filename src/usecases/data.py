@@ -16,6 +16,7 @@ from vitrine.core.images.image import Image, Location
 from vitrine.core.images.status import Status
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session, SessionKind, blob_key
+from vitrine.core.signatures import signature_of
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.inspection import InspectionStream, Inspector
 from vitrine.ports.limits import Limits
@@ -29,6 +30,7 @@ from vitrine.ports.persistence import (
     Reserve,
     SetHandle,
 )
+from vitrine.ports.signatures import Signatures, Verification
 from vitrine.ports.stores import (
     Ability,
     BlobReader,
@@ -90,6 +92,7 @@ class _Upload:
     reserved: int
     identity: StoreIdentity
     handle: str | None = None
+    caller: Context
 
 
 class ImageData:
@@ -106,6 +109,7 @@ class ImageData:
         limits: Limits,
         notifier: Notifier,
         pump: Pump,
+        signatures: Signatures,
         heartbeat: Heartbeat,
         clock: Clock,
         ids: Ids,
@@ -120,6 +124,7 @@ class ImageData:
         self._limits = limits
         self._notifier = notifier
         self._pump = pump
+        self._signatures = signatures
         self._heartbeat = heartbeat
         self._clock = clock
         self._ids = ids
@@ -162,6 +167,9 @@ class ImageData:
             DigestMismatch: They do not hash to what the image already says.
             DeletedMeanwhile: The image was deleted while they came.
             LeaseLost: The service took too long, and somebody else took over.
+            SignatureRequired: The image is not signed, and has to be.
+            SignatureInvalid: They are not what was signed.
+            KeyManagerUnavailable: The signer's certificate cannot be had.
         """
         self._gate.check_may_change(context)
         self._check_size(size)
@@ -194,6 +202,8 @@ class ImageData:
         owner = image.owner or ""
         session = Session(
             id=self._ids.new(),
+        if self._rules.signed and signature_of(image.properties) is None:
+            raise errors.SignatureRequired(image.id)
             kind=SessionKind.UPLOAD,
             image_id=image.id,
             started_at=self._clock.now(),
@@ -223,6 +233,7 @@ class ImageData:
             identity=StoreIdentity(caller=context),
         )
 
+            caller=context,
     def _upload_limits(self, owner: str) -> dict[Resource, int | None]:
         resource = Resource.COUNT_UPLOADING
         return {resource: self._limits.of(owner, resource)}
@@ -260,9 +271,14 @@ class ImageData:
         self._pump.run(iter(meter), sinks)
         meter.check_complete()
         virtual_size = None
+        verification = self._verification(upload)
+        if verification is not None:
+            sinks.append(verification.update)
         if inspection is not None:
             virtual_size = self._judge(upload.image, inspection)
         if hold.lost:
+        if verification is not None:
+            verification.finish()
             raise errors.LeaseLost
         return writer.commit(), digests.finish(), virtual_size
 
@@ -270,6 +286,12 @@ class ImageData:
         verdict = judge(inspection.finish(), image.disk_format or "", self._rules.formats)
         if verdict.mismatch is not None:
             _log.warning("Image %s was accepted although: %s", image.id, verdict.mismatch)
+    def _verification(self, upload: _Upload) -> Verification | None:
+        signature = signature_of(upload.image.properties)
+        if signature is None:
+            return None
+        return self._signatures.begin(signature, upload.caller)
+
         return verdict.virtual_size
 
     def _reserve(self, upload: _Upload, amount: int) -> None:

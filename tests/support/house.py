@@ -1,5 +1,6 @@
 """The whole service in memory, held still: what tests of use cases stand on."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from vitrine.adapters.stores.catalogue import StoreCatalogue
 from vitrine.adapters.stores.memory import MemoryStore
 from vitrine.adapters.work.heartbeat import ManualHeartbeat
 from vitrine.adapters.work.pump import InlinePump
+from vitrine.core import errors
 from vitrine.core.context import Context
 from vitrine.core.events import Event
 from vitrine.core.images.creation import NewImage
@@ -22,9 +24,13 @@ from vitrine.core.images.image import Image
 from vitrine.core.jobs import JobKind
 from vitrine.core.protection import Protections
 from vitrine.core.quota import Quotas, Resource
+from vitrine.core.signatures import Signature
+from vitrine.ports.fetching import Fetcher
+from vitrine.ports.inspection import Inspector
 from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
+from vitrine.ports.signatures import Signatures, Verification
 from vitrine.ports.stores import Store, StoreInfo
 from vitrine.usecases.catalogue import CatalogueRules, Images
 from vitrine.usecases.data import DataRules, ImageData
@@ -174,7 +180,8 @@ class _PlainVerification(Verification):
             units=self.units,
             gate=self.gate,
             stores=self.catalogue,
-            inspector=OsloInspector(),
+            inspector=inspector or OsloInspector(),
+            signatures=PlainSignatures(),
             limits=self.limits,
             notifier=self.notifier,
             pump=InlinePump(),

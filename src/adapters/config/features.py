@@ -85,12 +85,6 @@ UNBUILT: tuple[_Unbuilt, ...] = (
         _differs_from("keystone"),
     ),
     _Unbuilt("paste_deploy", "config_file", "a pipeline of the operator's own"),
-    _Unbuilt(
-        "oslo_messaging_notifications",
-        "driver",
-        "a message bus",
-        _kinds_beyond("log", "noop", ""),
-    ),
     _Unbuilt("profiler", "enabled", "profiling"),
     _Unbuilt("database", "slave_connection", "reading from a replica"),
     _Unbuilt("DEFAULT", "log_config_append", "logging by a file of its own"),
@@ -102,19 +96,24 @@ UNBUILT: tuple[_Unbuilt, ...] = (
 
 _UNREAD: Mapping[str, str] = MappingProxyType(
     {
-        "barbican": "a key manager",
-        "barbican_service_user": "a key manager",
-        "key_manager": "a key manager",
-        "vault": "a key manager",
         "service_user": "sending service tokens",
-        "oslo_messaging_amqp": "a message bus",
-        "oslo_messaging_kafka": "a message bus",
-        "oslo_messaging_rabbit": "a message bus",
         "oslo_reports": "the report on a signal",
         "privsep": "work as another user",
     }
 )
 """Sections that libraries read by themselves once their feature exists."""
+_READ_BY_LIBRARIES = frozenset(
+    {
+        "barbican",
+        "barbican_service_user",
+        "key_manager",
+        "oslo_messaging_kafka",
+        "oslo_messaging_rabbit",
+        "vault",
+    }
+)
+"""Sections that libraries read by themselves: what is in them is not known here."""
+
 
 
 def unbuilt(configuration: Configuration) -> Iterator[str]:
@@ -136,6 +135,8 @@ def unknown(
     known = _known_names(configuration)
     for path, sections in files:
         for section, names in sections.items():
+            if key in _READ_BY_LIBRARIES:
+                continue
             key = _key(section)
             if key in _UNREAD:
                 yield (

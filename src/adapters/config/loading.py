@@ -30,6 +30,7 @@ from vitrine.adapters.config.settings import (
     ProtectionSettings,
     ServerSettings,
     Settings,
+    SignatureSettings,
     StoresSettings,
     UrlFilterSettings,
     WorkSettings,
@@ -94,11 +95,12 @@ def load_with_values(command_line: CommandLine) -> tuple[Settings, Configuration
         protections=_protections(configuration.section("DEFAULT"), sources),
         limits=_limits(configuration),
         formats=_formats(configuration.section("image_format"), sources),
+        signatures=_signatures(configuration.section("vitrine")),
         imports=_imports(configuration),
         work=_work(configuration),
         deletion=_deletion(configuration.section("DEFAULT")),
         cache=_cache(configuration),
-        notifications=_notifications(configuration),
+        notifications=_notifications(configuration, sources),
         profiler=_profiler(configuration.section("profiler")),
     )
     warnings = (
@@ -336,6 +338,16 @@ def _formats(values: Values, sources: Sources) -> FormatSettings:
     )
 
 
+def _signatures(values: Values) -> SignatureSettings:
+    directory = values.maybe("certificate_dir")
+    if directory is not None and not Path(directory).is_dir():
+        raise Misconfigured("[vitrine] certificate_dir: there is no such directory.")
+    return SignatureSettings(
+        certificates=None if directory is None else Path(directory),
+        required=values.flag("require_signed_images"),
+    )
+
+
 def _imports(configuration: Configuration) -> ImportSettings:
     values = configuration.section("DEFAULT")
     options = configuration.section("image_import_opts")
@@ -407,9 +419,10 @@ def _cache(configuration: Configuration) -> CacheSettings:
     )
 
 
-def _notifications(configuration: Configuration) -> NotificationSettings:
+def _notifications(configuration: Configuration, sources: Sources) -> NotificationSettings:
     values = configuration.section("DEFAULT")
     bus = configuration.section("oslo_messaging_notifications")
+    routes = bus.maybe("routing_config")
     return NotificationSettings(
         drivers=bus.words("driver"),
         topics=bus.words("topics"),
@@ -418,6 +431,7 @@ def _notifications(configuration: Configuration) -> NotificationSettings:
         retry=bus.number("retry"),
         publisher_id=values.text("default_publisher_id"),
         disabled=values.words("disabled_notifications"),
+        routes=None if routes is None else sources.find(routes),
     )
 
 

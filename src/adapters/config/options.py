@@ -135,6 +135,16 @@ _VITRINE = (
         min=1024,
         help="Bytes of the largest JSON document that is read from a request.",
     ),
+    cfg.StrOpt(
+        "certificate_dir",
+        help="The directory of the certificates that signed images name, as UUID.pem. Without a "
+        "value they are fetched from the key manager of [key_manager].",
+    ),
+    cfg.BoolOpt(
+        "require_signed_images",
+        default=False,
+        help="Take data only for images that have all four properties of a signature.",
+    ),
     cfg.BoolOpt(
         "compress_documents",
         default=False,
@@ -889,7 +899,18 @@ SECTIONS: tuple[Section, ...] = (
             ),
             cfg.StrOpt("transport_url", secret=True, help="A message bus of their own."),
             cfg.ListOpt("topics", default=["notifications"], help="The topics."),
-            cfg.IntOpt("retry", default=-1, min=-1, help="Attempts to send; -1 for any number."),
+            cfg.IntOpt(
+                "retry",
+                default=-1,
+                min=-1,
+                help="How often a notification that belongs to no change of an image is sent "
+                "again; -1 for any number of times. All others wait until they are sent.",
+            ),
+            cfg.StrOpt(
+                "routing_config",
+                help="With driver routing: a YAML file of groups of drivers, and for each driver "
+                "which accepted_events and accepted_priorities go to it.",
+            ),
         ),
     ),
     Section(

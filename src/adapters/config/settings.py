@@ -431,6 +431,19 @@ class FormatSettings:
 
 
 @attrs.frozen(kw_only=True)
+class SignatureSettings:
+    """Signed images.
+
+    Attributes:
+        certificates: The directory of certificates; None for the key manager.
+        required: Whether data comes only to images that say how it is signed.
+    """
+
+    certificates: Path | None
+    required: bool
+
+
+@attrs.frozen(kw_only=True)
 class UrlFilterSettings:
     """Which URLs users may have fetched; an allow-list, unless empty, replaces its deny-list.
 
@@ -552,9 +565,10 @@ class NotificationSettings:
         topics: The topics of notifications.
         transport_url: The message bus, or None; may hold a password.
         exchange: The exchange on it.
-        retry: Attempts to send; -1 for any number.
+        retry: How often a notice is sent again; -1 for any number of times.
         publisher_id: The publisher they name.
         disabled: Types, or first words of types, that are not sent.
+        routes: The file of ``routing``, which may not be there; None without one.
     """
 
     drivers: tuple[str, ...]
@@ -564,6 +578,7 @@ class NotificationSettings:
     retry: int
     publisher_id: str
     disabled: tuple[str, ...]
+    routes: Path | None
 
 
 @attrs.frozen(kw_only=True)
@@ -604,6 +619,7 @@ class Settings:
     protections: ProtectionSettings
     limits: LimitSettings
     formats: FormatSettings
+    signatures: SignatureSettings
     imports: ImportSettings
     work: WorkSettings
     deletion: DeletionSettings

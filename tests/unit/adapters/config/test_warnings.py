@@ -18,7 +18,6 @@ SWITCHED_ON = {
     "metadata_encryption_key": "0123456789abcdef",
     "flavor": "caching",
     "config_file": "/etc/glance/glance-api-paste.ini",
-    "driver": "messagingv2",
     "slave_connection": "mysql://db2/glance",
     "image_cache_dir": "/var/cache",
     "log_config_append": "/etc/glance/logging.conf",
@@ -61,7 +60,8 @@ def test_defaults_that_nobody_chose_are_no_reason_to_warn(load_text: Load) -> No
         "[DEFAULT]\nenabled_import_methods = []",
         "[DEFAULT]\ndo_secure_hash = false",
         "[DEFAULT]\nenabled_backends = fast:file\n[glance_store]\ndefault_backend = fast",
-        "[oslo_messaging_notifications]\ndriver = log\ndriver = noop",
+        "[oslo_messaging_notifications]\ndriver = log\ndriver = messagingv2",
+        "[oslo_messaging_rabbit]\namqp_durable_queues = true",
         "[glance_store]\nstores = file\ndefault_store = file",
         "[oslo_middleware]\nenable_proxy_headers_parsing = true",
         "[cors]\nallowed_origin = https://dashboard.example.org",
@@ -83,15 +83,15 @@ def test_unknown_names_are_said(load_text: Load) -> None:
         rbd_store_pool = images
         [forgotten]
         x = 1
-        [barbican]
-        auth_endpoint = http://10.0.0.1
+        [service_user]
+        auth_url = http://10.0.0.1
         """).warnings
 
     assert [
         "[DEFAULT] registry_host" in warnings[0],
         "[fast] rbd_store_pool" in warnings[1],
         "[forgotten]" in warnings[2],
-        "[barbican]" in warnings[3],
+        "[service_user]" in warnings[3],
     ] == [True] * 4
     assert len(warnings) == 4
 
@@ -126,12 +126,10 @@ def test_a_deployed_file_gets_these_warnings_and_no_others(load_text: Load) -> N
 
     assert sorted(warning.split(" ")[1] for warning in warnings) == sorted(
         [
-            "[oslo_messaging_rabbit]",
             "enabled_import_methods",
             "filesystem_store_datadir",
             "filesystem_store_datadir",
             "enabled_backends",
             "enabled_backends",
-            "driver",
         ]
     )

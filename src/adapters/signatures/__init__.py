@@ -1,0 +1,1 @@
+"""Verifying who made the bytes of an image."""
