@@ -132,7 +132,7 @@ def import_methods_view(methods: Sequence[str]) -> dict[str, object]:
     """Return the names of import methods as the API shows them."""
     return {
         "import-methods": {
-            "description": "Import methods available.",
+            "description": "The ways in which data can be brought into an image here.",
             "type": "array",
             "value": list(methods),
         }
