@@ -55,8 +55,8 @@ from vitrine.adapters.notifications.drivers import notifier_for
 from vitrine.adapters.policy.authorizer import OsloAuthorizer
 from vitrine.adapters.policy.protections import read_protections
 from vitrine.adapters.seeds import files as seeds
-from vitrine.adapters.stores.catalogue import StoreCatalogue
 from vitrine.adapters.signatures.lazy import LazySignatures
+from vitrine.adapters.stores.catalogue import StoreCatalogue
 from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
 from vitrine.adapters.stores.http import HttpStore
 from vitrine.adapters.stores.memory import MemoryStore
@@ -79,8 +79,8 @@ from vitrine.ports.inspection import Inspector
 from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
-from vitrine.ports.stores import Store, StoreInfo, Stores
 from vitrine.ports.signatures import Signatures
+from vitrine.ports.stores import Store, StoreInfo, Stores
 from vitrine.ports.work import Heartbeat, Pump
 from vitrine.usecases.catalogue import CatalogueRules, Images
 from vitrine.usecases.data import DataRules, ImageData
@@ -99,8 +99,8 @@ from vitrine.usecases.units import Units
 _log: Final = logging.getLogger(__name__)
 
 _RELAY_PAUSE: Final = timedelta(seconds=1)
-_JOBS_PAUSE: Final = timedelta(seconds=5)
 _RELAY_PAUSE_WITHOUT_BUS: Final = timedelta(seconds=10)
+_JOBS_PAUSE: Final = timedelta(seconds=5)
 _LONGEST_HOUSEKEEPING_PAUSE: Final = timedelta(seconds=30)
 
 
@@ -285,7 +285,12 @@ def _data_rules(settings: Settings) -> DataRules:
             gpt_nonfatal=frozenset(settings.formats.gpt_nonfatal_checks),
         ),
         largest=settings.limits.image_size,
+        signed=settings.signatures.required,
     )
+
+
+def _signatures(settings: Settings, clock: Clock) -> Signatures:
+    return LazySignatures(settings.signatures.certificates, settings.files, clock.now)
 
 
 def _catalogue_rules(settings: Settings) -> CatalogueRules:
@@ -312,14 +317,9 @@ def _thread_jobs(settings: Settings, runs: Runs) -> ThreadJobs:
     work = settings.work
     most = work.max_workers if work.parallel else 1
     return ThreadJobs(runs.due, runs.run, most=most, interval=_JOBS_PAUSE)
-        signed=settings.signatures.required,
 
 
 def _schema(settings: Settings) -> ImageSchema:
-def _signatures(settings: Settings, clock: Clock) -> Signatures:
-    return LazySignatures(settings.signatures.certificates, settings.files, clock.now)
-
-
     formats = settings.formats
     return ImageSchema(
         disk_formats=formats.disk_formats,
@@ -455,6 +455,7 @@ class Background:
         self._jobs.stop()
         for runner in self._runners:
             runner.stop()
+        self._notifier.close()
 
 
 def _background(  # noqa: PLR0913 - the same
@@ -482,7 +483,6 @@ def _background(  # noqa: PLR0913 - the same
 class Container(containers.DeclarativeContainer):
     """Every part of a running service, built when first asked for."""
 
-        self._notifier.close()
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
 
     lease_ttl = providers.Singleton[timedelta](_lease_ttl, settings)
@@ -499,6 +499,7 @@ class Container(containers.DeclarativeContainer):
     protections = providers.Singleton[Protections](_protections, settings, authorizer)
     notifier = providers.Singleton[Notifier](_notifier, settings)
     inspector = providers.Singleton[Inspector](OsloInspector)
+    signatures = providers.Singleton[Signatures](_signatures, settings, clock)
     limits = providers.Singleton[Limits](_limits, settings)
     pump = providers.Singleton[Pump](ThreadPump)
     heartbeat = providers.Singleton[Heartbeat](
@@ -526,7 +527,6 @@ class Container(containers.DeclarativeContainer):
         heartbeat=heartbeat,
         clock=clock,
         ids=ids,
-    signatures = providers.Singleton[Signatures](_signatures, settings, clock)
     )
     images = providers.Singleton(
         Images,
@@ -550,6 +550,7 @@ class Container(containers.DeclarativeContainer):
         gate=gate,
         stores=stores,
         inspector=inspector,
+        signatures=signatures,
         limits=limits,
         notifier=notifier,
         pump=pump,
@@ -577,7 +578,6 @@ class Container(containers.DeclarativeContainer):
         units=units,
         heartbeat=heartbeat,
         clock=clock,
-        signatures=signatures,
         ids=ids,
         handlers=providers.Dict({JobKind.LOCATION_IMPORT: location_import}),
         keep=providers.Singleton(_job_memory, settings),

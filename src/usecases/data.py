@@ -57,11 +57,13 @@ class DataRules:
         algorithm: The hash beside md5.
         formats: How strict inspection is.
         largest: Bytes of the largest image there may be.
+        signed: Whether data comes only to images that say how it is signed.
     """
 
     algorithm: str = "sha512"
     formats: FormatRules = attrs.field(factory=FormatRules)
     largest: int = 1_099_511_627_776
+    signed: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -90,9 +92,9 @@ class _Upload:
     store: Store
     limit: int | None
     reserved: int
+    caller: Context
     identity: StoreIdentity
     handle: str | None = None
-    caller: Context
 
 
 class ImageData:
@@ -106,10 +108,10 @@ class ImageData:
         gate: Gate,
         stores: Stores,
         inspector: Inspector,
+        signatures: Signatures,
         limits: Limits,
         notifier: Notifier,
         pump: Pump,
-        signatures: Signatures,
         heartbeat: Heartbeat,
         clock: Clock,
         ids: Ids,
@@ -121,10 +123,10 @@ class ImageData:
         self._gate = gate
         self._stores = stores
         self._inspector = inspector
+        self._signatures = signatures
         self._limits = limits
         self._notifier = notifier
         self._pump = pump
-        self._signatures = signatures
         self._heartbeat = heartbeat
         self._clock = clock
         self._ids = ids
@@ -164,12 +166,12 @@ class ImageData:
             ImageTooLarge, QuotaExceeded, StoreFull: They are too many.
             UploadCutShort, UploadTooLong: They are not as many as announced.
             FormatMismatch, FormatUnsafe: They are not what the image says.
-            DigestMismatch: They do not hash to what the image already says.
-            DeletedMeanwhile: The image was deleted while they came.
-            LeaseLost: The service took too long, and somebody else took over.
             SignatureRequired: The image is not signed, and has to be.
             SignatureInvalid: They are not what was signed.
             KeyManagerUnavailable: The signer's certificate cannot be had.
+            DigestMismatch: They do not hash to what the image already says.
+            DeletedMeanwhile: The image was deleted while they came.
+            LeaseLost: The service took too long, and somebody else took over.
         """
         self._gate.check_may_change(context)
         self._check_size(size)
@@ -199,11 +201,11 @@ class ImageData:
         self, unit: Unit, context: Context, before: Image, store: Store, size: int | None
     ) -> _Upload:
         image = before.saving(self._clock.now())
+        if self._rules.signed and signature_of(image.properties) is None:
+            raise errors.SignatureRequired(image.id)
         owner = image.owner or ""
         session = Session(
             id=self._ids.new(),
-        if self._rules.signed and signature_of(image.properties) is None:
-            raise errors.SignatureRequired(image.id)
             kind=SessionKind.UPLOAD,
             image_id=image.id,
             started_at=self._clock.now(),
@@ -230,10 +232,10 @@ class ImageData:
             store=store,
             limit=limit,
             reserved=reserved,
+            caller=context,
             identity=StoreIdentity(caller=context),
         )
 
-            caller=context,
     def _upload_limits(self, owner: str) -> dict[Resource, int | None]:
         resource = Resource.COUNT_UPLOADING
         return {resource: self._limits.of(owner, resource)}
@@ -267,31 +269,31 @@ class ImageData:
         if needs_inspection(upload.image.container_format):
             inspection = self._inspector.begin()
             sinks.append(inspection.feed)
-        meter = _Meter(source, upload, self._rules.largest, self._reserve, hold)
-        self._pump.run(iter(meter), sinks)
-        meter.check_complete()
-        virtual_size = None
         verification = self._verification(upload)
         if verification is not None:
             sinks.append(verification.update)
+        meter = _Meter(source, upload, self._rules.largest, self._reserve, hold)
+        self._pump.run(iter(meter), sinks)
+        meter.check_complete()
+        if verification is not None:
+            verification.finish()
+        virtual_size = None
         if inspection is not None:
             virtual_size = self._judge(upload.image, inspection)
         if hold.lost:
-        if verification is not None:
-            verification.finish()
             raise errors.LeaseLost
         return writer.commit(), digests.finish(), virtual_size
 
-    def _judge(self, image: Image, inspection: InspectionStream) -> int | None:
-        verdict = judge(inspection.finish(), image.disk_format or "", self._rules.formats)
-        if verdict.mismatch is not None:
-            _log.warning("Image %s was accepted although: %s", image.id, verdict.mismatch)
     def _verification(self, upload: _Upload) -> Verification | None:
         signature = signature_of(upload.image.properties)
         if signature is None:
             return None
         return self._signatures.begin(signature, upload.caller)
 
+    def _judge(self, image: Image, inspection: InspectionStream) -> int | None:
+        verdict = judge(inspection.finish(), image.disk_format or "", self._rules.formats)
+        if verdict.mismatch is not None:
+            _log.warning("Image %s was accepted although: %s", image.id, verdict.mismatch)
         return verdict.virtual_size
 
     def _reserve(self, upload: _Upload, amount: int) -> None:

@@ -25,8 +25,6 @@ from vitrine.core.jobs import JobKind
 from vitrine.core.protection import Protections
 from vitrine.core.quota import Quotas, Resource
 from vitrine.core.signatures import Signature
-from vitrine.ports.fetching import Fetcher
-from vitrine.ports.inspection import Inspector
 from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
@@ -80,12 +78,6 @@ class ListeningNotifier(Notifier):
     def notice(self, event: Event) -> None:
         self.noticed.append(event)
 
-
-class House:
-    """Every use case over adapters that live in memory.
-
-    Attributes that tests pass in stand in for the default: a persistence or a
-    store that fails, say. `after_crash` is the same house after a power cut: what
     def close(self) -> None:
         pass
 
@@ -111,6 +103,12 @@ class _PlainVerification(Verification):
         if self._hash.hexdigest() != self._expected:
             raise errors.SignatureInvalid("it is another one")
 
+
+class House:
+    """Every use case over adapters that live in memory.
+
+    Attributes that tests pass in stand in for the default: a persistence or a
+    store that fails, say. `after_crash` is the same house after a power cut: what
     was remembered and stored is there, and nothing else.
     """
 
@@ -180,7 +178,7 @@ class _PlainVerification(Verification):
             units=self.units,
             gate=self.gate,
             stores=self.catalogue,
-            inspector=inspector or OsloInspector(),
+            inspector=OsloInspector(),
             signatures=PlainSignatures(),
             limits=self.limits,
             notifier=self.notifier,

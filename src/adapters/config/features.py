@@ -102,6 +102,7 @@ _UNREAD: Mapping[str, str] = MappingProxyType(
     }
 )
 """Sections that libraries read by themselves once their feature exists."""
+
 _READ_BY_LIBRARIES = frozenset(
     {
         "barbican",
@@ -113,7 +114,6 @@ _READ_BY_LIBRARIES = frozenset(
     }
 )
 """Sections that libraries read by themselves: what is in them is not known here."""
-
 
 
 def unbuilt(configuration: Configuration) -> Iterator[str]:
@@ -135,9 +135,9 @@ def unknown(
     known = _known_names(configuration)
     for path, sections in files:
         for section, names in sections.items():
+            key = _key(section)
             if key in _READ_BY_LIBRARIES:
                 continue
-            key = _key(section)
             if key in _UNREAD:
                 yield (
                     f"Section [{section}] in {path.name} has no effect: "
