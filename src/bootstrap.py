@@ -31,6 +31,7 @@ from vitrine.adapters.config.settings import (
     FileStoreSettings,
     IdentityKind,
     KeystoneSettings,
+    LimitSettings,
     OtherStoreSettings,
     Settings,
 )
@@ -101,6 +102,7 @@ _log: Final = logging.getLogger(__name__)
 _RELAY_PAUSE: Final = timedelta(seconds=1)
 _RELAY_PAUSE_WITHOUT_BUS: Final = timedelta(seconds=10)
 _JOBS_PAUSE: Final = timedelta(seconds=5)
+_LIMITS_TIMEOUT: Final = 10  # seconds
 _LONGEST_HOUSEKEEPING_PAUSE: Final = timedelta(seconds=30)
 
 
@@ -245,7 +247,32 @@ def _notifier(settings: Settings) -> Notifier:
 
 
 def _limits(settings: Settings) -> Limits:
+    if settings.limits.keystone:
+        return _keystone_limits(settings.limits)
     return SettingsLimits(settings.limits.user_storage or None)
+
+
+def _keystone_limits(settings: LimitSettings) -> Limits:
+    try:
+        # oslo.limit and the SDK, which only this needs
+        from vitrine.adapters.limits.keystone import KeystoneLimits  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        raise errors.Misconfigured(
+            f"use_keystone_limits is set, and the Python package {missing.name} is not "
+            "installed: pip install 'vitrine[limits]'."
+        ) from None
+    account = attrs.asdict(settings.keystone_credentials)
+    kind = account.pop("kind")
+    endpoint = {f"endpoint_{name}": value for name, value in settings.keystone_endpoint.items()}
+    return KeystoneLimits(
+        {
+            **account,
+            **endpoint,
+            "auth_type": "v3applicationcredential" if kind == "application_credential" else None,
+            "endpoint_id": settings.keystone_endpoint_id,
+            "timeout": settings.keystone_timeout or _LIMITS_TIMEOUT,
+        }
+    )
 
 
 def _quotas(settings: Settings) -> Quotas:

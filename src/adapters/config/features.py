@@ -75,7 +75,6 @@ UNBUILT: tuple[_Unbuilt, ...] = (
         _differs_from("file", "filesystem", "http", "https", "memory"),
     ),
     _Unbuilt("DEFAULT", "metadata_encryption_key", "encryption of locations"),
-    _Unbuilt("DEFAULT", "use_keystone_limits", "the use of Keystone's limits"),
     _Unbuilt("DEFAULT", "delayed_delete", "delayed deletion"),
     _Unbuilt("DEFAULT", "image_cache_dir", "the image cache"),
     _Unbuilt(

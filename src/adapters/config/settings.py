@@ -393,7 +393,7 @@ class LimitSettings:
         keystone_endpoint_id: The endpoint they belong to, or None.
         keystone_endpoint: Else what it is found by: ``service_name``,
             ``service_type``, ``region_name``, ``interface``, where they are set.
-        keystone_timeout: Seconds to wait for the identity service; None waits.
+        keystone_timeout: Seconds to wait for the identity service, None for the default.
     """
 
     members: int
