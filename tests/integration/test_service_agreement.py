@@ -106,7 +106,9 @@ creations = st.builds(
 )
 
 
-def _patched(name: str, value: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
+def _patched(
+    name: str, value: st.SearchStrategy[object]
+) -> st.SearchStrategy[Mapping[str, object]]:
     path = st.just(f"/{name}")
     op = st.sampled_from(("add", "replace"))
     setting = st.fixed_dictionaries({"op": op, "path": path, "value": value})

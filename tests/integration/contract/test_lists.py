@@ -117,7 +117,7 @@ def test_a_marker_need_not_match_the_filters_itself(shelf: Shelf) -> None:
 
 
 @pytest.mark.contract("LST-003")
-@pytest.mark.parametrize("marker", ["", "nonsense", str(uuid.uuid4())])
+@pytest.mark.parametrize("marker", ["", "nonsense", str(uuid.UUID(int=1))])
 def test_a_marker_that_names_no_image_is_refused(shelf: Shelf, marker: str) -> None:
     assert shelf.ask(marker=marker).status_code == 400
 
