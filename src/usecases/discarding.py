@@ -22,6 +22,7 @@ from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.persistence import CloseSession, HoldLease, OpenSession, Persistence
 from vitrine.ports.stores import SERVICE, Ability, Store, StoreIdentity, Stores
 from vitrine.ports.work import Heartbeat
+from vitrine.usecases.blobs import delete_blob
 from vitrine.usecases.units import Unit, Units
 
 _log: Final = logging.getLogger(__name__)
@@ -127,10 +128,8 @@ class Discarding:
         # The image itself may have been given the address again since.
         if url is None or self._persistence.images.uses_location(url, besides=""):
             return
-        try:
-            self._stores.get(session.store_id or "").delete(url, identity)
-        except errors.BlobNotFound:
-            _log.warning("Data of image %s was gone before it was deleted.", session.image_id)
+        store = self._stores.get(session.store_id or "")
+        delete_blob(store, url, identity, session.image_id)
 
     def _take_back(  # noqa: PLR0913 - all there was, and all that is left
         self,

@@ -22,6 +22,7 @@ from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.persistence import CloseSession, HoldLease, OpenSession, Persistence
 from vitrine.ports.stores import Ability, StoreIdentity, Stores
 from vitrine.ports.work import Heartbeat
+from vitrine.usecases.blobs import delete_blob
 from vitrine.usecases.units import Unit, Units
 
 _log: Final = logging.getLogger(__name__)
@@ -84,21 +85,34 @@ class Removal:
         if session is not None:
             self.go_on(image, session, holder, StoreIdentity(caller=caller))
 
-    def go_on(self, image: Image, session: Session, holder: str, identity: StoreIdentity) -> None:
+    def go_on(
+        self,
+        image: Image,
+        session: Session,
+        holder: str,
+        identity: StoreIdentity,
+        *,
+        recovering: bool = False,
+    ) -> None:
         """Do what is left of a deletion whose lease *holder* has.
 
         Raises:
             BlobInUse, NotPermitted, StoreUnavailable: A store refused; the intent
-                is withdrawn.
+                is withdrawn. When *recovering*, StoreUnavailable leaves it as it is.
             LeaseLost: Somebody else goes on with it.
         """
-        with self._heartbeat.keep(session.id, holder):
+        with self._heartbeat.keep(session.id, holder) as hold:
             left = list(image.locations)
             try:
                 while left:
+                    if hold.lost:
+                        raise errors.LeaseLost
                     self._delete_blob(image, left[0], identity)
                     del left[0]
-            except errors.VitrineError:
+            except (errors.BlobInUse, errors.NotPermitted, errors.StoreUnavailable) as refusal:
+                # Whoever went before may have deleted what cannot be asked about now.
+                if recovering and isinstance(refusal, errors.StoreUnavailable):
+                    raise
                 self._withdraw(image.id, session, holder, tuple(left))
                 raise
             self._units.run(lambda unit: self._end(unit, session, holder))
@@ -107,18 +121,17 @@ class Removal:
         if self._persistence.images.uses_location(location.url, besides=image.id):
             return
         store = self._stores.of(location)
-        if Ability.DELETE not in store.abilities:
-            return
-        try:
-            store.delete(location.url, identity)
-        except errors.BlobNotFound:
-            _log.warning("The data of image %s was gone before it was deleted.", image.id)
+        if Ability.DELETE in store.abilities:
+            delete_blob(store, location.url, identity, image.id)
 
     def _end(self, unit: Unit, session: Session, holder: str) -> None:
         record = self._persistence.images.get(session.image_id)
-        if record is None or record.image.deletion != session.id:
+        if record is None or record.image.status is Status.DELETED:
             unit.do(CloseSession(session.id))
             return
+        if record.image.deletion != session.id:
+            # Somebody took over and took it back: this must not pass for a deletion.
+            raise errors.LeaseLost
         unit.do(HoldLease(session.id, holder))
         self._finish(unit, record.image)
         unit.do(CloseSession(session.id))
@@ -136,7 +149,9 @@ class Removal:
             record = self._persistence.images.get(image_id)
             if record is not None and record.image.deletion == session.id:
                 image = record.image
-                unit.save(image, attrs.evolve(image.deletion_withdrawn(), locations=left))
+                # A task that failed meanwhile may have taken them off and queued the image.
+                kept = tuple(each for each in left if each in image.locations)
+                unit.save(image, attrs.evolve(image.deletion_withdrawn(), locations=kept))
             unit.do(CloseSession(session.id))
 
         self._units.run(story)
@@ -148,6 +163,6 @@ class Removal:
             self._units.run(lambda unit: unit.do(CloseSession(session.id)))
             return
         try:
-            self.go_on(record.image, session, holder, StoreIdentity())
-        except errors.VitrineError as refusal:
+            self.go_on(record.image, session, holder, StoreIdentity(), recovering=True)
+        except (errors.BlobInUse, errors.NotPermitted) as refusal:
             _log.warning("The deletion of image %s was taken back: %s", session.image_id, refusal)
