@@ -13,7 +13,7 @@ from vitrine.core.events import EventType
 from vitrine.core.jobs import Job, JobKind, JobStatus
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.jobs import SaveJob
-from vitrine.ports.persistence import HoldLease, Persistence
+from vitrine.ports.persistence import CloseSession, HoldLease, Persistence
 from vitrine.ports.work import Heartbeat, Hold
 from vitrine.usecases.units import Unit, Units
 
@@ -97,6 +97,8 @@ class Work:
 def _end(unit: Unit, before: Job, after: Job, kind: EventType) -> None:
     """Save a job that has ended and tell of it: that it ended, and that it ran."""
     unit.do(SaveJob(after))
+    # In the same unit: whoever dies before giving it back would leave it behind for ever.
+    unit.do(CloseSession(after.id))
     ended = attrs.evolve(after, version=after.version + 1)
     unit.tell_task(kind, ended)
     # Listeners know this one as the last, with the status from before the end.
