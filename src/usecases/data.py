@@ -95,6 +95,7 @@ class _Upload:
     caller: Context
     identity: StoreIdentity
     handle: str | None = None
+    decided: bool = False  # whether all was written, and only the catalogue is to be told
 
 
 class ImageData:
@@ -258,6 +259,7 @@ class ImageData:
         except BaseException:
             _abort(writer, upload.image)
             raise
+        upload.decided = True
         self._units.run(lambda unit: self._activate(unit, upload, blob, fingerprint, virtual_size))
 
     def _write(
@@ -352,12 +354,15 @@ class ImageData:
             unit.do(HoldLease(upload.session.id, upload.holder))
             end_upload(unit, self._persistence, upload.session, self._clock, reason)
 
-        if isinstance(failure, errors.PersistenceUnavailable):
+        unknown = upload.decided and not isinstance(failure, errors.VitrineError)
+        if unknown or isinstance(failure, errors.PersistenceUnavailable):
             # Perhaps the image was activated: only the catalogue can tell, once it is back.
             _log.warning("An upload to image %s was left to clean-up.", upload.image.id)
             return
         try:
-            upload.store.discard(upload.target, upload.handle, upload.identity)
+            if not isinstance(failure, errors.BlobExists):
+                # What bears the name already is somebody else's.
+                upload.store.discard(upload.target, upload.handle, upload.identity)
             self._units.run(story)
         except errors.VitrineError as error:
             _log.warning("An upload to image %s was left to clean-up: %s", upload.image.id, error)
