@@ -25,6 +25,8 @@ from vitrine.core.jobs import JobKind
 from vitrine.core.protection import Protections
 from vitrine.core.quota import Quotas, Resource
 from vitrine.core.signatures import Signature
+from vitrine.ports.fetching import Fetcher
+from vitrine.ports.inspection import Inspector
 from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
@@ -108,8 +110,7 @@ class House:
     """Every use case over adapters that live in memory.
 
     Attributes that tests pass in stand in for the default: a persistence or a
-    store that fails, say. `after_crash` is the same house after a power cut: what
-    was remembered and stored is there, and nothing else.
+    store that fails, say. `tests.support.world` keeps what outlives a power cut.
     """
 
     def __init__(
@@ -124,6 +125,9 @@ class House:
         rules: DataRules | None = None,
         catalogue_rules: CatalogueRules | None = None,
         location_rules: LocationPolicy | None = None,
+        inspector: Inspector | None = None,
+        notifier: Notifier | None = None,
+        fetcher: Fetcher | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.ids = ids or CountingIds()
@@ -136,12 +140,13 @@ class House:
         )
         self.fetcher = MemoryFetcher()
         self.notifier = ListeningNotifier()
+        web, bus = fetcher or self.fetcher, notifier or self.notifier
         self.limits = FixedLimits()
         self.quotas = quotas or Quotas()
         self.heartbeat = ManualHeartbeat(
             self.persistence.leases, ttl=TTL, monotonic=self.clock.monotonic
         )
-        self.units = Units(self.persistence, self.clock, self.ids, self.notifier)
+        self.units = Units(self.persistence, self.clock, self.ids, bus)
         self.gate = Gate(self.persistence, _AUTHORIZER, protections or Protections.none())
         self.removal = Removal(
             persistence=self.persistence,
@@ -166,7 +171,7 @@ class House:
             removal=self.removal,
             discarding=self.discarding,
             stores=self.catalogue,
-            fetcher=self.fetcher,
+            fetcher=web,
             limits=self.limits,
             quotas=self.quotas,
             clock=self.clock,
@@ -178,10 +183,10 @@ class House:
             units=self.units,
             gate=self.gate,
             stores=self.catalogue,
-            inspector=OsloInspector(),
+            inspector=inspector or OsloInspector(),
             signatures=PlainSignatures(),
             limits=self.limits,
-            notifier=self.notifier,
+            notifier=bus,
             pump=InlinePump(),
             heartbeat=self.heartbeat,
             clock=self.clock,
@@ -212,7 +217,7 @@ class House:
             units=self.units,
             gate=self.gate,
             stores=self.catalogue,
-            fetcher=self.fetcher,
+            fetcher=web,
             nudge=self._nudge,
             clock=self.clock,
             ids=self.ids,
@@ -222,7 +227,7 @@ class House:
             persistence=self.persistence,
             units=self.units,
             stores=self.catalogue,
-            fetcher=self.fetcher,
+            fetcher=web,
             limits=self.limits,
             quotas=self.quotas,
             pump=InlinePump(),
@@ -238,9 +243,7 @@ class House:
             handlers={JobKind.LOCATION_IMPORT: importing},
             keep=place.keep,
         )
-        self.relay = Relay(
-            persistence=self.persistence, notifier=self.notifier, ids=self.ids, ttl=TTL
-        )
+        self.relay = Relay(persistence=self.persistence, notifier=bus, ids=self.ids, ttl=TTL)
 
     def _nudge(self) -> None:
         self.nudges += 1

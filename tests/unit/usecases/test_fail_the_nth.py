@@ -1,0 +1,404 @@
+"""Every call of every port fails once, in every scenario; what must be true stays true."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import attrs
+import pytest
+
+from tests.support.faults import Fault, Faults, Interruption, Moment, PowerCut
+from tests.support.house import ADMIN, ALT, DEMO, House, pieces
+from tests.support.world import LATER, World
+from vitrine.core import errors
+from vitrine.core.errors import VitrineError
+from vitrine.core.images.changes import Change, Op
+from vitrine.core.images.members import MemberStatus
+from vitrine.core.images.status import Status
+from vitrine.core.jobs import JobStatus
+from vitrine.core.quota import Resource
+from vitrine.usecases.locations import Promise
+
+DATA = bytes(range(256)) * 10
+URL = "http://far.example.org/image"
+PROMISE = Promise(algorithm="sha256", value=hashlib.sha256(DATA).hexdigest())
+LIE = Promise(algorithm="sha256", value="0" * 64)
+
+_MOST_CALLS = 300
+
+Prepare = Callable[[World, House], str]
+Act = Callable[[World, House, str], None]
+Look = Callable[[World, House, str], bool]
+
+
+def _never(world: World, house: House, image_id: str) -> bool:
+    return False
+
+
+@attrs.frozen(kw_only=True)
+class Scenario:
+    """Something that a caller does, and how to tell what became of it.
+
+    Attributes:
+        prepare: Sets the scene, in which nothing fails; returns the image.
+        act: What the caller does. It is acknowledged when this returns.
+        done: Whether it has happened, and whole.
+        partly: Whether it has happened as far as it may without being acknowledged.
+        tried: Whether what is acknowledged is that it will be tried; *partly* will do then.
+        refused: What the caller hears when nothing fails; None if all is well.
+    """
+
+    prepare: Prepare
+    act: Act
+    done: Look
+    partly: Look = _never
+    tried: bool = False
+    refused: type[Exception] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What became of a scenario.
+
+    Attributes:
+        heard: What its caller heard instead of an acknowledgement.
+        nothing: Whether everything is as it was before.
+    """
+
+    heard: BaseException | None
+    done: bool
+    partly: bool
+    nothing: bool
+
+
+# --- uploads -------------------------------------------------------------------------
+
+
+def queued(world: World, house: House) -> str:
+    world.limits[Resource.SIZE_TOTAL] = 3 * len(DATA)
+    return house.create().id
+
+
+def queued_qcow2(world: World, house: House) -> str:
+    world.limits[Resource.SIZE_TOTAL] = 3 * len(DATA)
+    return house.create(disk_format="qcow2").id
+
+
+def has_data(world: World, house: House, image_id: str) -> bool:
+    return (
+        world.persistence.image(image_id).status is Status.ACTIVE
+        and house.bytes_of(image_id) == DATA
+    )
+
+
+def upload_sized(world: World, house: House, image_id: str) -> None:
+    house.upload(image_id, DATA, size=len(DATA))
+
+
+def upload_unsized(world: World, house: House, image_id: str) -> None:
+    def beating() -> Iterator[bytes]:
+        for piece in pieces(DATA):
+            yield piece
+            house.clock.advance()
+            with suppress(VitrineError):
+                house.heartbeat.beat()
+
+    house.data.upload(DEMO, image_id, beating())
+
+
+def upload_over_quota(world: World, house: House, image_id: str) -> None:
+    house.upload(image_id, bytes(3 * len(DATA) + 1))
+
+
+def upload_cut_short(world: World, house: House, image_id: str) -> None:
+    house.upload(image_id, DATA[:-1], size=len(DATA))
+
+
+def upload_while_it_is_deleted(world: World, house: House, image_id: str) -> None:
+    def deleting() -> Iterator[bytes]:
+        yield DATA[:1000]
+        house.images.delete(DEMO, image_id)
+        world.owed.append(lambda later: is_deleted(world, later, image_id))
+        yield DATA[1000:]
+
+    house.data.upload(DEMO, image_id, deleting())
+
+
+def is_deleted(world: World, house: House, image_id: str) -> bool:
+    if world.persistence.image(image_id).status is not Status.DELETED:
+        return False
+    with pytest.raises(errors.ImageNotFound):
+        house.bytes_of(image_id)
+    return True
+
+
+# --- deletion ------------------------------------------------------------------------
+
+
+def two_copies(world: World, house: House) -> str:
+    """An image in both stores; the second copy began as that of another image."""
+    image, other = house.create(), house.create()
+    house.upload(image.id, DATA, store_id="first")
+    house.upload(other.id, DATA, store_id="second")
+    (place,) = house.stored(other.id).locations
+    value = {"url": place.url, "metadata": {"store": "second"}}
+    house.images.change(DEMO, image.id, (Change(op=Op.ADD, path=("locations", "-"), value=value),))
+    house.images.delete(DEMO, other.id)
+    assert [len(store.contents()) for store in world.memories.values()] == [1, 1]
+    return image.id
+
+
+def delete(world: World, house: House, image_id: str) -> None:
+    house.images.delete(DEMO, image_id)
+
+
+def with_a_copy_less(world: World, house: House, image_id: str) -> bool:
+    return has_data(world, house, image_id) and len(house.stored(image_id).locations) == 1
+
+
+def take_a_location_off(world: World, house: House, image_id: str) -> None:
+    house.images.change(ADMIN, image_id, (Change(op=Op.REMOVE, path=("locations", "0")),))
+
+
+# --- records -------------------------------------------------------------------------
+
+
+def active(world: World, house: House) -> str:
+    image = house.create()
+    house.upload(image.id, DATA)
+    return image.id
+
+
+def create(world: World, house: House, image_id: str) -> None:
+    house.create(name="another")
+
+
+def is_created(world: World, house: House, image_id: str) -> bool:
+    return "another" in {image.name for image in world.persistence.all()}
+
+
+def patch(world: World, house: House, image_id: str) -> None:
+    name = Change(op=Op.REPLACE, path=("name",), value="renamed")
+    house.images.change(DEMO, image_id, (name, Change(op=Op.ADD, path=("os",), value="x")))
+
+
+def is_patched(world: World, house: House, image_id: str) -> bool:
+    image = house.stored(image_id)
+    return (image.name, image.properties) == ("renamed", {"os": "x"})
+
+
+def tag(world: World, house: House, image_id: str) -> None:
+    house.images.tag(DEMO, image_id, "blue")
+
+
+def is_tagged(world: World, house: House, image_id: str) -> bool:
+    return house.stored(image_id).tags == {"blue"}
+
+
+def share(world: World, house: House, image_id: str) -> None:
+    house.sharing.add(DEMO, image_id, "alt")
+
+
+def is_shared(world: World, house: House, image_id: str) -> bool:
+    return [each.member_id for each in house.sharing.list(DEMO, image_id)] == ["alt"]
+
+
+def shared(world: World, house: House) -> str:
+    image_id = active(world, house)
+    share(world, house, image_id)
+    return image_id
+
+
+def accept(world: World, house: House, image_id: str) -> None:
+    house.sharing.answer(ALT, image_id, "alt", MemberStatus.ACCEPTED)
+
+
+def is_accepted(world: World, house: House, image_id: str) -> bool:
+    return house.sharing.show(ALT, image_id, "alt").status is MemberStatus.ACCEPTED
+
+
+def share_no_more(world: World, house: House, image_id: str) -> None:
+    house.sharing.remove(DEMO, image_id, "alt")
+
+
+def is_not_shared(world: World, house: House, image_id: str) -> bool:
+    return not house.sharing.list(DEMO, image_id)
+
+
+# --- tasks ---------------------------------------------------------------------------
+
+
+def on_the_web(world: World, house: House) -> str:
+    world.web.serve(URL, DATA)
+    return queued(world, house)
+
+
+def locate(promise: Promise | None) -> Act:
+    def act(world: World, house: House, image_id: str) -> None:
+        house.locations.add(DEMO, image_id, URL, promise)
+        world.owed.append(lambda _: bool(list(world.persistence._tables.jobs.items())))
+        house.run_jobs()
+
+    return act
+
+
+def is_located(world: World, house: House, image_id: str) -> bool:
+    return has_data(world, house, image_id) and [
+        job.status for _, job in world.persistence._tables.jobs.items()
+    ] == [JobStatus.SUCCESS]
+
+
+def is_not_located(world: World, house: House, image_id: str) -> bool:
+    """The store or the web was away at the wrong moment, and the task has failed."""
+    image = house.stored(image_id)
+    return image.status is Status.QUEUED and [
+        job.status for _, job in world.persistence._tables.jobs.items()
+    ] == [JobStatus.FAILURE]
+
+
+# --- clean-up ------------------------------------------------------------------------
+
+
+def died(prepare: Prepare, act: Act, call: str, moment: Moment = Moment.AFTER) -> Prepare:
+    """A scene in which a process died in the middle of *act*, at the first *call*."""
+
+    def prepared(world: World, house: House) -> str:
+        image_id = prepare(world, house)
+        faults = Faults(nth=1, fault=Fault.POWER_CUT, moment=moment, only=call)
+        with pytest.raises(PowerCut):
+            act(world, world.boot(faults), image_id)
+        world.clock.advance(LATER)
+        return image_id
+
+    return prepared
+
+
+def clean_up(world: World, house: House, image_id: str) -> None:
+    house.housekeeping.run()
+
+
+def run_jobs(world: World, house: House, image_id: str) -> None:
+    house.run_jobs()
+
+
+def is_queued(world: World, house: House, image_id: str) -> bool:
+    return world.persistence.image(image_id).status is Status.QUEUED
+
+
+SCENARIOS = {
+    "upload of known size": Scenario(prepare=queued, act=upload_sized, done=has_data),
+    "upload of unknown size": Scenario(prepare=queued, act=upload_unsized, done=has_data),
+    "upload of another format": Scenario(
+        prepare=queued_qcow2, act=upload_sized, done=_never, refused=errors.FormatMismatch
+    ),
+    "upload beyond the quota": Scenario(
+        prepare=queued, act=upload_over_quota, done=_never, refused=errors.QuotaExceeded
+    ),
+    "upload cut short": Scenario(
+        prepare=queued, act=upload_cut_short, done=_never, refused=errors.UploadCutShort
+    ),
+    "deletion during the upload": Scenario(
+        prepare=queued,
+        act=upload_while_it_is_deleted,
+        done=_never,
+        partly=is_deleted,
+        refused=errors.DeletedMeanwhile,
+    ),
+    "deletion": Scenario(prepare=two_copies, act=delete, done=is_deleted, partly=with_a_copy_less),
+    "a location less": Scenario(prepare=two_copies, act=take_a_location_off, done=with_a_copy_less),
+    "creation": Scenario(prepare=active, act=create, done=is_created),
+    "patch": Scenario(prepare=active, act=patch, done=is_patched),
+    "tag": Scenario(prepare=active, act=tag, done=is_tagged),
+    "sharing": Scenario(prepare=active, act=share, done=is_shared),
+    "answer": Scenario(prepare=shared, act=accept, done=is_accepted),
+    "sharing no more": Scenario(prepare=shared, act=share_no_more, done=is_not_shared),
+    "location": Scenario(
+        prepare=on_the_web, act=locate(None), done=is_located, partly=is_not_located, tried=True
+    ),
+    "location with a promise": Scenario(
+        prepare=on_the_web, act=locate(PROMISE), done=is_located, partly=is_not_located, tried=True
+    ),
+    "location with a lie": Scenario(prepare=on_the_web, act=locate(LIE), done=is_not_located),
+    "clean-up after an upload": Scenario(
+        prepare=died(queued, upload_sized, "store.commit"), act=clean_up, done=is_queued
+    ),
+    "clean-up after a deletion": Scenario(
+        prepare=died(two_copies, delete, "store.delete"),
+        act=clean_up,
+        done=is_deleted,
+    ),
+    "clean-up after a location": Scenario(
+        prepare=died(two_copies, take_a_location_off, "store.delete", Moment.BEFORE),
+        act=clean_up,
+        done=with_a_copy_less,
+    ),
+    "task that was left": Scenario(
+        prepare=died(on_the_web, locate(PROMISE), "store.pieces"),
+        act=run_jobs,
+        done=is_located,
+        partly=is_not_located,
+        tried=True,
+    ),
+}
+
+
+def play(scenario: Scenario, faults: Faults) -> Outcome:
+    """Let *scenario* happen over *faults*, then all that comes after it, then look."""
+    world = World()
+    image_id = scenario.prepare(world, world.boot())
+    before = world.state()
+    house = world.boot(faults)
+    heard: BaseException | None = None
+    try:
+        scenario.act(world, house, image_id)
+    except (VitrineError, Interruption, PowerCut) as error:
+        heard = error
+    else:
+        world.owed.append(
+            lambda later: (
+                scenario.done(world, later, image_id)
+                or (scenario.tried and scenario.partly(world, later, image_id))
+            )
+        )
+    for chore in (house.run_jobs, house.relay.run, house.housekeeping.run):
+        with suppress(VitrineError, Interruption, PowerCut):
+            chore()
+    house = world.boot() if faults.dead else house
+    faults.mend()
+    assert faults.dead or not house.heartbeat.kept
+    world.settle(house)
+    world.check_at_rest()
+    assert all(look(house) for look in world.owed), "what was acknowledged is not there"
+    return Outcome(
+        heard=heard,
+        done=scenario.done(world, house, image_id),
+        partly=scenario.partly(world, house, image_id),
+        nothing=world.state() == before,
+    )
+
+
+@pytest.mark.parametrize("moment", Moment)
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_whatever_call_fails_all_is_well_in_the_end(
+    name: str, fault: Fault, moment: Moment
+) -> None:
+    for nth in range(1, _MOST_CALLS):
+        faults = Faults(nth=nth, fault=fault, moment=moment)
+        outcome = play(SCENARIOS[name], faults)
+        assert outcome.done or outcome.partly or outcome.nothing, (nth, outcome)
+        if not faults.reached:
+            return
+    pytest.fail("this scenario has no end")
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_what_nothing_disturbs_is_done_or_refused_whole(name: str) -> None:
+    scenario = SCENARIOS[name]
+    outcome = play(scenario, Faults())
+    if scenario.refused is None:
+        assert outcome.heard is None
+        assert outcome.done
+    else:
+        assert type(outcome.heard) is scenario.refused
+        assert outcome.nothing or outcome.partly
