@@ -180,3 +180,26 @@ def test_pauses_differ_by_a_tenth(chance: float, expected: float) -> None:
     first, *others = waited
     assert first == pytest.approx(10 * chance)
     assert others == [pytest.approx(10 * expected)] * 2
+
+
+def test_the_pause_grows_while_it_fails_and_is_as_before_when_it_does_not() -> None:
+    waited: list[float | None] = []
+    stopped = threading.Event()
+    outcomes = [True] * 5 + [False, True, False, False]
+
+    class Watched(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout)
+            if len(waited) > len(outcomes):
+                stopped.set()
+            return False
+
+    def work() -> None:
+        if outcomes[len(waited) - 1]:
+            raise StoreUnavailable
+
+    second = timedelta(seconds=1)
+    periodic = Periodic(second, work, "sweeping", longest=10 * second, chance=lambda: 0.5)
+    periodic._wanted = Watched()
+    periodic._run(stopped)
+    assert waited[1:] == [pytest.approx(each) for each in (2, 4, 8, 10, 10, 1, 2, 1, 1)]
