@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Fetches what the integration tests need besides Python packages: qemu-img, memcached and a
-# real Keystone. May be run again at any time; does nothing, quickly, when all is there. What
-# cannot be had is named, and its tests are skipped for "service missing"; never a failure here.
+# Fetches what the integration tests need besides Python packages: qemu-img, memcached, a real
+# Keystone, and the clients with the tests that they bring. May be run again at any time; does
+# nothing, quickly, when all is there. What cannot be had is named, and its tests are skipped for
+# "service missing"; never a failure here.
 set -uo pipefail
 unset PYTHONDONTWRITEBYTECODE # what is installed is started often
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 services=$here/services
-lock=$services/keystone.lock
 # The same place that tests/support/services.py looks in.
 cache=${VITRINE_TEST_CACHE:-$root/.cache/test-services}
 mkdir -p "$cache"
@@ -37,26 +37,28 @@ python_311() { # the path of some Python of 3.11 or newer
     return 1
 }
 
-keystone() {
-    local python venv sum
+packages() { # packages NAME WHAT: what NAME.lock pins, in the environment $cache/NAME
+    local python venv=$cache/$1 lock=$services/$1.lock sum
     if ! python=$(python_311); then
-        missing "Keystone (no Python of 3.11 or newer)"
-        return 0
+        missing "$2 (no Python of 3.11 or newer)"
+        return 1
     fi
     sum=$(sha256sum "$lock" | cut -c1-64)
-    venv=$cache/keystone
-    if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$sum" ]; then
-        say "installing Keystone"
-        rm -rf "$venv" "$cache/keystone-template"
-        if ! { "$python" -m venv "$venv" &&
-            "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes --no-deps -r "$lock"; } \
-            </dev/null >"$cache/keystone-install.log" 2>&1; then
-            missing "Keystone (see $cache/keystone-install.log)"
-            return 0
-        fi
-        echo "$sum" >"$venv/.installed"
+    [ "$(cat "$venv/.installed" 2>/dev/null)" = "$sum" ] && return 0
+    say "installing $2"
+    rm -rf "$venv" "$cache/$1-template" # what was made by it, if anything
+    if ! { "$python" -m venv "$venv" &&
+        "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes --no-deps -r "$lock"; } \
+        </dev/null >"$cache/$1-install.log" 2>&1; then
+        missing "$2 (see $cache/$1-install.log)"
+        return 1
     fi
-    if ! "$venv/bin/python" "$services/prepare_keystone.py" "$cache" >"$cache/keystone-prepare.log" 2>&1; then
+    echo "$sum" >"$venv/.installed"
+}
+
+keystone() {
+    packages keystone Keystone || return 0
+    if ! "$cache/keystone/bin/python" "$services/prepare_keystone.py" "$cache" >"$cache/keystone-prepare.log" 2>&1; then
         missing "Keystone (see $cache/keystone-prepare.log)"
     fi
 }
@@ -67,5 +69,6 @@ keystone() {
     debian qemu-img qemu-utils
     debian memcached memcached
     keystone
+    packages clients "the clients with their functional tests"
 ) 9>"$cache/setup.lock"
 exit 0
