@@ -15,8 +15,10 @@ from vitrine.adapters.cli.operations import Invocation, Operations
 # ruff: noqa: PLC0415 (that is the point here, see above)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from vitrine.adapters.cli.operations import PolicyQuestion
     from vitrine.adapters.config.settings import Settings
     from vitrine.adapters.config.sources import CommandLine
     from vitrine.core.metadefs.loading import Existing
@@ -37,6 +39,9 @@ def main() -> None:
         load_metadefs=_load_metadefs,
         unload_metadefs=_unload_metadefs,
         export_metadefs=_export_metadefs,
+        policy_rules=_policy_rules,
+        policy_warnings=_policy_warnings,
+        policy_explain=_policy_explain,
     )
     make_cli(operations)()
 
@@ -109,6 +114,24 @@ def _export_metadefs(settings: "Settings", directory: "Path") -> str:
     from vitrine import bootstrap
 
     return bootstrap.export_metadefs(settings, directory)
+
+
+def _policy_rules(settings: "Settings") -> "Mapping[str, str]":
+    from vitrine import bootstrap
+
+    return bootstrap.policy_rules(settings)
+
+
+def _policy_warnings(settings: "Settings") -> "Sequence[str]":
+    from vitrine import bootstrap
+
+    return bootstrap.policy_warnings(settings)
+
+
+def _policy_explain(settings: "Settings", question: "PolicyQuestion") -> "Sequence[str]":
+    from vitrine import bootstrap
+
+    return bootstrap.policy_explain(settings, **attrs.asdict(question))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ are forked from it.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, cast
@@ -65,7 +65,8 @@ from vitrine.adapters.work.heartbeat import ThreadHeartbeat
 from vitrine.adapters.work.jobs import ThreadJobs
 from vitrine.adapters.work.periodic import Periodic
 from vitrine.adapters.work.pump import ThreadPump
-from vitrine.core import errors
+from vitrine.core import errors, policy
+from vitrine.core.context import Context
 from vitrine.core.images.formats import FormatRules
 from vitrine.core.jobs import JobKind
 from vitrine.core.metadefs.loading import Existing
@@ -181,7 +182,7 @@ def _stores(settings: Settings, urls: UrlFilter) -> Stores:
     )
 
 
-def _authorizer(settings: Settings) -> Authorizer:
+def _authorizer(settings: Settings) -> OsloAuthorizer:
     return OsloAuthorizer(
         policy_file=settings.policy.file,
         policy_dirs=settings.policy.directories,
@@ -800,3 +801,62 @@ def export_metadefs(settings: Settings, directory: Path) -> str:
 def _seeding(settings: Settings) -> Seeding:
     _prepare(settings)
     return Container(settings=providers.Object(settings)).seeding()
+
+
+def policy_rules(settings: Settings) -> Mapping[str, str]:
+    """Return the checks in force by the names of their rules."""
+    return _authorizer(settings).checks()
+
+
+def policy_warnings(settings: Settings) -> Sequence[str]:
+    """Read the policy and return what the operator should hear about it.
+
+    Raises:
+        Misconfigured: The service would not start with it.
+    """
+    return [f"Nothing asks for the rule '{name}'." for name in _authorizer(settings).unknown()]
+
+
+def policy_explain(  # noqa: PLR0913 - who, what, and with which image
+    settings: Settings,
+    *,
+    rule: str,
+    user: str | None,
+    project: str | None,
+    roles: tuple[str, ...],
+    system: bool,
+    owner: str | None,
+    visibility: str,
+    member: bool,
+) -> Sequence[str]:
+    """Say whether *rule* lets a user at an image and how a denial would look, and why.
+
+    Raises:
+        Misconfigured: There is no such rule.
+    """
+    authorizer = _authorizer(settings)
+    context = Context(
+        user_id=user,
+        project_id=None if system else project,
+        system_scope="all" if system else None,
+        roles=frozenset(roles),
+    )
+    admin = authorizer.allows(policy.CONTEXT_IS_ADMIN, context, {})
+    context = attrs.evolve(context, is_admin=admin)
+    whose = owner or project
+    target: dict[str, object] = {
+        "owner": whose,
+        "project_id": whose,
+        "tenant": whose,
+        "visibility": visibility,
+    }
+    if member:
+        target["member_id"] = project
+    explained = authorizer.explain(rule, context, target)
+    answer = "not known without asking a remote service"
+    if explained.holds is not None:
+        answer = "allowed" if explained.holds else "denied"
+    if explained.holds is False and rule in policy.RULES:
+        hidden = policy.hides_target(rule, lambda guard: authorizer.allows(guard, context, target))
+        answer += ", by an answer that hides the image (404)" if hidden else " (403)"
+    return [f"{rule}: {answer}", *explained.lines(1)]

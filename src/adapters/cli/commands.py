@@ -1,5 +1,6 @@
 """The `vitrine` command and its subcommands."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,12 @@ from typing import ParamSpec, TypeVar
 import click
 
 import vitrine
-from vitrine.adapters.cli.operations import Configured, Invocation, Operations
+from vitrine.adapters.cli.operations import (
+    Configured,
+    Invocation,
+    Operations,
+    PolicyQuestion,
+)
 from vitrine.core.errors import VitrineError
 from vitrine.core.metadefs.loading import Existing
 
@@ -37,6 +43,7 @@ def make_cli(operations: Operations[_SettingsT]) -> click.Group:
     group.add_command(_serve(operations))
     group.add_command(_database(operations))
     group.add_command(_configuration(operations))
+    group.add_command(_policy(operations))
     return group
 
 
@@ -245,6 +252,97 @@ def _configuration(operations: Operations[_SettingsT]) -> click.Group:
             click.echo(operations.show(_invocation(config_file, config_dir)), nl=False)
 
     return config
+
+
+def _policy(operations: Operations[_SettingsT]) -> click.Group:
+    @click.group("policy")
+    def policy() -> None:
+        """Look at who may do what."""
+
+    @policy.command("list")
+    @_sources
+    def rules(*, config_file: tuple[Path, ...], config_dir: tuple[Path, ...]) -> None:
+        """Print all rules in force, as a policy file has them."""
+        with _failures():
+            settings = operations.load_settings(_invocation(config_file, config_dir))
+            found = operations.policy_rules(settings)
+        for name, check in found.items():
+            click.echo(f"{json.dumps(name)}: {json.dumps(check)}")
+
+    @policy.command("check")
+    @_sources
+    def check(*, config_file: tuple[Path, ...], config_dir: tuple[Path, ...]) -> None:
+        """Read the policy files and say what is wrong with them.
+
+        Rules that nothing asks for are warnings and go to stdout. What would keep
+        the service from starting goes to stderr.
+
+        \b
+        Exit codes:
+          0  the service would start, perhaps with warnings
+          1  it would not
+        """  # noqa: D301 (click's mark for text that is not to be wrapped)
+        with _failures():
+            settings = operations.load_settings(_invocation(config_file, config_dir))
+            warnings = operations.policy_warnings(settings)
+        for warning in warnings:
+            click.echo(f"Warning: {warning}")
+        count = f"{len(warnings)} warning{'' if len(warnings) == 1 else 's'}"
+        click.echo(f"The policy is acceptable, with {count}.")
+
+    _add_explain(policy, operations)
+    return policy
+
+
+def _add_explain(policy: click.Group, operations: Operations[_SettingsT]) -> None:
+    @policy.command("explain")
+    @_sources
+    @click.argument("rule")
+    @click.option("--user", metavar="ID", help="Who would do it.")
+    @click.option("--project", metavar="ID", help="For which project.")
+    @click.option("--role", metavar="NAME", multiple=True, help="With which role; repeatable.")
+    @click.option("--system", is_flag=True, help="With a token for the whole system.")
+    @click.option("--owner", metavar="ID", help="The image's project; else the same project.")
+    @click.option(
+        "--visibility",
+        type=click.Choice(["public", "community", "shared", "private"]),
+        default="shared",
+        show_default=True,
+        help="The image's visibility.",
+    )
+    @click.option("--member", is_flag=True, help="The image is shared with the project.")
+    def explain(  # noqa: PLR0913 (one parameter for each option, as click has it)
+        *,
+        config_file: tuple[Path, ...],
+        config_dir: tuple[Path, ...],
+        rule: str,
+        user: str | None,
+        project: str | None,
+        role: tuple[str, ...],
+        system: bool,
+        owner: str | None,
+        visibility: str,
+        member: bool,
+    ) -> None:
+        """Say whether RULE, such as modify_image, lets somebody at an image, and why.
+
+        Below the answer comes the check of the rule, each part with what came of it.
+        """
+        question = PolicyQuestion(
+            rule=rule,
+            user=user,
+            project=project,
+            roles=role,
+            system=system,
+            owner=owner,
+            visibility=visibility,
+            member=member,
+        )
+        with _failures():
+            settings = operations.load_settings(_invocation(config_file, config_dir))
+            lines = operations.policy_explain(settings, question)
+        for line in lines:
+            click.echo(line)
 
 
 def _sources(command: Callable[_P, _R]) -> Callable[_P, _R]:

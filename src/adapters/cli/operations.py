@@ -3,7 +3,7 @@
 The command line knows neither; whoever joins the parts passes them in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -33,6 +33,31 @@ class Invocation:
     threads: int | None = None
     identity: str | None = None
     debug: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class PolicyQuestion:
+    """Whether a rule of the policy lets somebody do something with an image.
+
+    Attributes:
+        rule: The name of the rule.
+        user: The id of the user who would do it.
+        project: The id of the user's project.
+        roles: The names of the user's roles there.
+        system: Whether the user's token is for the whole system instead.
+        owner: The project that owns the image; None for the user's own.
+        visibility: Of the image.
+        member: Whether the user's project is a member of the image.
+    """
+
+    rule: str
+    user: str | None = None
+    project: str | None = None
+    roles: tuple[str, ...] = ()
+    system: bool = False
+    owner: str | None = None
+    visibility: str = "shared"
+    member: bool = False
 
 
 class Configured(Protocol):
@@ -65,6 +90,10 @@ class Operations(Generic[SettingsT]):
         unload_metadefs: Deletes all metadata definitions; returns what was done.
         export_metadefs: Writes all metadata definitions into a directory; returns
             what was done.
+        policy_rules: Returns the checks in force by the names of their rules.
+        policy_warnings: Reads the policy and returns what the operator should hear
+            about it; `Misconfigured` when it is refused.
+        policy_explain: Answers a question about the policy, in lines of text.
     """
 
     load_settings: Callable[[Invocation], SettingsT]
@@ -77,3 +106,6 @@ class Operations(Generic[SettingsT]):
     load_metadefs: Callable[[SettingsT, Path | None, Existing], str]
     unload_metadefs: Callable[[SettingsT], str]
     export_metadefs: Callable[[SettingsT, Path], str]
+    policy_rules: Callable[[SettingsT], Mapping[str, str]]
+    policy_warnings: Callable[[SettingsT], Sequence[str]]
+    policy_explain: Callable[[SettingsT, PolicyQuestion], Sequence[str]]

@@ -15,7 +15,7 @@ from oslo_policy import _checks as checks
 from oslo_policy import opts
 from oslo_policy import policy as oslo
 
-from vitrine.adapters.policy import compiling
+from vitrine.adapters.policy import compiling, explaining
 from vitrine.core.context import Context
 from vitrine.core.errors import Misconfigured, Unavailable
 from vitrine.core.policy import DEFAULT, RULES
@@ -110,11 +110,33 @@ class _Generation:
     def knows(self, rule: str) -> bool:
         return rule in self._enforcer.rules
 
-    def _predicate(self, rule: str, caller: _Caller) -> Predicate:
+    def explain(
+        self, rule: str, caller: _Caller, target: Mapping[str, object]
+    ) -> explaining.Explanation:
+        self._check_known(rule)
+        if not _in_scope(rule, caller):
+            text = f"rule:{rule}, for a token whose scope is {caller.scope}"
+            return explaining.Explanation(text=text, holds=False)
+        return explaining.explain(rule, self._enforcer.rules, caller.credentials(), target)
+
+    def checks(self) -> Mapping[str, str]:
+        return {name: str(check) for name, check in self._enforcer.rules.items()}
+
+    def unknown(self) -> Sequence[str]:
+        named = {
+            match
+            for check in self._enforcer.rules.values()
+            for match in re.findall(r"rule:([^\s()]+)", str(check))
+        }
+        return sorted(set(self._enforcer.file_rules) - set(RULES) - named)
+
+    def _check_known(self, rule: str) -> None:
         if not self.knows(rule):
             raise Misconfigured(f"There is no policy rule named '{rule}'.")
-        registered = RULES.get(rule)
-        if registered is not None and caller.scope not in registered.scope:
+
+    def _predicate(self, rule: str, caller: _Caller) -> Predicate:
+        self._check_known(rule)
+        if not _in_scope(rule, caller):
             return compiling.never
         rules = self._enforcer.rules
         try:
@@ -129,6 +151,11 @@ class _Generation:
         except OSError as error:
             # What requests raises is one, for checks that ask a remote service.
             raise Unavailable("The operator's policy cannot be evaluated now.") from error
+
+
+def _in_scope(rule: str, caller: _Caller) -> bool:
+    registered = RULES.get(rule)
+    return registered is None or caller.scope in registered.scope
 
 
 class OsloAuthorizer(Authorizer):
@@ -181,6 +208,24 @@ class OsloAuthorizer(Authorizer):
 
     def knows(self, rule: str) -> bool:
         return self._generation().knows(rule)
+
+    def explain(
+        self, rule: str, context: Context, target: Mapping[str, object]
+    ) -> explaining.Explanation:
+        """Return why *rule* holds, or does not. Remote services are not asked.
+
+        Raises:
+            Misconfigured: There is no such rule.
+        """
+        return self._generation().explain(rule, _Caller.of(context), target)
+
+    def checks(self) -> Mapping[str, str]:
+        """Return the check of each rule that is in force, by its name, as text."""
+        return self._generation().checks()
+
+    def unknown(self) -> Sequence[str]:
+        """Return the names in the files that the service has no use for."""
+        return self._generation().unknown()
 
     @property
     def legacy(self) -> bool:

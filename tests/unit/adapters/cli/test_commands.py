@@ -4,6 +4,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from vitrine.adapters.cli.commands import make_cli
@@ -43,6 +44,9 @@ class Service:
             load_metadefs=self.load_metadefs,
             unload_metadefs=lambda _: "Namespaces deleted: 2.",
             export_metadefs=lambda _, directory: f"Written into {directory.name}.",
+            policy_rules=lambda _: {"get_image": "role:reader", "odd": 'a"b'},
+            policy_warnings=lambda settings: settings.warnings,
+            policy_explain=lambda _, question: [str(question.rule), *question.roles],
         )
         return CliRunner().invoke(make_cli(operations), arguments)
 
@@ -204,3 +208,26 @@ def test_metadefs_are_exported_and_unloaded() -> None:
     assert service.run("db", "export-metadefs", "d").output == "Written into d.\n"
     assert service.run("db", "export-metadefs").exit_code == 2
     assert service.run("db", "unload-metadefs").output == "Namespaces deleted: 2.\n"
+
+
+def test_the_policy_is_listed_as_a_policy_file_has_it() -> None:
+    done = Service().run("policy", "list")
+
+    assert yaml.safe_load(done.stdout) == {"get_image": "role:reader", "odd": 'a"b'}
+
+
+def test_what_the_policy_warns_of_is_counted() -> None:
+    done = Service(warnings=("One.", "Two.")).run("policy", "check")
+
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "Warning: One.",
+        "Warning: Two.",
+        "The policy is acceptable, with 2 warnings.",
+    ]
+
+
+def test_a_question_about_the_policy_is_passed_on_and_its_answer_printed() -> None:
+    done = Service().run("policy", "explain", "get_image", "--role", "reader", "--role", "member")
+
+    assert done.stdout.splitlines() == ["get_image", "reader", "member"]
