@@ -12,6 +12,7 @@ from vitrine.adapters.http.body import data_stream, json_array, json_object, no_
 from vitrine.adapters.http.media import send_json, send_nothing
 from vitrine.adapters.http.settings import HttpSettings
 from vitrine.adapters.http.shell import App, create_app
+from vitrine.core import errors
 from vitrine.core.errors import (
     ImageNotFound,
     Misconfigured,
@@ -152,7 +153,8 @@ def every_error_class() -> list[type[VitrineError]]:
     found = [VitrineError]
     for kind in found:
         found.extend(kind.__subclasses__())
-    return [kind for kind in found if kind.__module__ == "vitrine.core.errors"]
+    # attrs makes a class with slots from one without, which is there until it is collected.
+    return [kind for kind in found if getattr(errors, kind.__name__, None) is kind]
 
 
 MISCONFIGURED = Misconfigured("the file /etc/secret.conf is wrong")
