@@ -13,7 +13,7 @@ import pytest
 from castellan.common.objects.opaque_data import OpaqueData
 from castellan.common.objects.x_509 import X509
 from cryptography.hazmat.primitives import serialization
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.signing import KEY_TYPES, METHODS, Signer, signer
@@ -82,7 +82,7 @@ def test_every_flipped_bit_is_seen(signatures: Signatures, tmp_path: Path, kind:
         changed[bit // 8 % len(whole)] ^= 1 << bit % 8
         return bytes(changed)
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, deadline=None)
     @given(bit=st.integers(0, 8 * 600))
     def holds(bit: int) -> None:
         refused(signatures, good, flipped(data, bit))
