@@ -225,9 +225,23 @@ def _metadefs() -> dict[str, Schema]:
         ("resource_type", "Association"),
     ):
         named |= _with_definitions(component, METADEF_SCHEMAS[name]())
+    nested = {"type": "object", "required": ["name"]}
+    namespace = named["Namespace"]["properties"]
     listed = METADEF_SCHEMAS["properties"]()["properties"]["properties"]
     return {
         **named,
+        "NewNamespace": {
+            **named["Namespace"],
+            "properties": {
+                name: (
+                    {**each, "items": {**each["items"], **nested}}
+                    if isinstance(each.get("items"), Mapping)
+                    else each
+                )
+                for name, each in namespace.items()
+                if "readOnly" not in each
+            },
+        },
         "Namespaces": _list("namespaces", "Namespace", "first", "schema", next=STRING),
         "Properties": {
             "type": "object",

@@ -138,7 +138,7 @@ OPERATIONS: Final = (
         route=f"POST {_NAMESPACES}",
         id="create_namespace",
         about="Create a namespace, and what it shall hold.",
-        body=json_body("The namespace.", "Namespace"),
+        body=json_body("The namespace.", "NewNamespace"),
         answers={
             201: Answer(
                 about="The namespace.",
@@ -165,7 +165,7 @@ OPERATIONS: Final = (
         route=f"PUT {_NAMESPACE}",
         id="update_namespace",
         about="Say everything anew of a namespace, and nothing of what it holds.",
-        body=json_body("The namespace.", "Namespace"),
+        body=json_body("The namespace.", "NewNamespace"),
         answers={200: Answer(about="The namespace as it is now.", content="Namespace")},
         errors=(*_WRITE, errors.NamespaceExists, errors.ForeignOwner),
     ),
