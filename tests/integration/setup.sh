@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches what the integration tests need besides Python packages: qemu-img, memcached, a real
+# Fetches what the integration tests need besides Python packages: qemu-img, memcached, RabbitMQ, a real
 # Keystone, and the clients with the tests that they bring. May be run again at any time; does
 # nothing, quickly, when all is there. What cannot be had is named, and its tests are skipped for
 # "service missing"; never a failure here.
@@ -68,6 +68,7 @@ keystone() {
     if command -v flock >/dev/null; then flock 9; fi
     debian qemu-img qemu-utils
     debian memcached memcached
+    debian rabbitmq-server rabbitmq-server
     keystone
     packages clients "the clients with their functional tests"
 ) 9>"$cache/setup.lock"

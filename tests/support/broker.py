@@ -127,13 +127,14 @@ class Subscriber:
     """Takes from the queues of a topic, as they come.
 
     Attributes:
+        topic: Their name.
         heard: All envelopes that were taken, by priority (``info``, ``error``), in order.
         raw: All messages, as they were on the bus.
     """
 
     def __init__(self, broker: Broker, topic: str) -> None:
         self._broker = broker
-        self._topic = topic
+        self.topic = topic
         self.raw: list[Envelope] = []
         self.heard: dict[str, list[Envelope]] = {"info": [], "error": []}
 
@@ -141,7 +142,7 @@ class Subscriber:
         """Take what is there."""
         with self._broker.connection() as connection:
             for priority, heard in self.heard.items():
-                heard.extend(self._take(connection, f"{self._topic}.{priority}"))
+                heard.extend(self._take(connection, f"{self.topic}.{priority}"))
 
     def _take(self, connection: Connection, queue: str) -> Iterator[Envelope]:
         channel = connection.channel()  # type: ignore[no-untyped-call]  # the same
