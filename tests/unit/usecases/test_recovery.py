@@ -49,11 +49,11 @@ def test_a_deletion_that_somebody_else_took_back_is_not_acknowledged() -> None:
 
     def stall() -> None:
         house.clock.advance(TTL * 2)
-        store.meanwhile = refuse  # type: ignore[method-assign]  # the store has changed its mind
+        store.meanwhile = refuse  # the store has changed its mind
         house.housekeeping.run()
         raise errors.BlobNotFound
 
-    store.meanwhile = stall  # type: ignore[method-assign]  # a process that is stopped for long
+    store.meanwhile = stall  # a process that is stopped for long
     with pytest.raises(errors.LeaseLost):
         house.images.delete(DEMO, image.id)
     assert house.bytes_of(image.id) == DATA
@@ -71,7 +71,7 @@ def test_a_deletion_that_is_taken_back_gives_no_locations_to_an_image_that_lost_
         house.persistence.commit(Changeset(id=house.ids.new(), commands=(SaveImage(bare),)))
         raise errors.BlobInUse
 
-    store.meanwhile = lose_them_and_refuse  # type: ignore[method-assign]  # a task that fails
+    store.meanwhile = lose_them_and_refuse  # a task that fails
     with pytest.raises(errors.BlobInUse):
         house.images.delete(DEMO, image.id)
     now = house.stored(image.id)
