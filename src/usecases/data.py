@@ -215,14 +215,16 @@ class ImageData:
         )
         holder = self._ids.new()
         unit.do(OpenSession(session, holder, self._heartbeat.ttl))
+        image = unit.save(before, image, limits=self._upload_limits(owner))
         limit = self._limits.of(owner, Resource.SIZE_TOTAL)
         reserved = size or 0
         if limit is not None:
             # Nothing is reserved for an unknown size, which asks whether anything is left.
+            # After the save, which locks another row of the ledger: the end of an upload
+            # locks them in this order too, and two orders would be a deadlock.
             first = Reserve(session.id, owner, Resource.SIZE_TOTAL, reserved or 1, limit)
             unit.do(first)
             reserved = first.amount
-        image = unit.save(before, image, limits=self._upload_limits(owner))
         unit.tell_image(EventType.IMAGE_UPDATE, image)
         unit.tell_image(EventType.IMAGE_PREPARE, image, self._destination(store))
         return _Upload(
@@ -324,8 +326,8 @@ class ImageData:
             locations=(Location(url=blob.url, metadata=metadata),),
         )
         unit.do(HoldLease(upload.session.id, upload.holder))
-        unit.do(ReleaseReservations(upload.session.id))
         image = unit.save(before, image)
+        unit.do(ReleaseReservations(upload.session.id))
         unit.do(CloseSession(upload.session.id))
         unit.tell_image(EventType.IMAGE_UPLOAD, image, self._destination(upload.store))
         unit.tell_image(EventType.IMAGE_ACTIVATE, image)
