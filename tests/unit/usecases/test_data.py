@@ -1,5 +1,5 @@
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -69,9 +69,8 @@ def cut_short() -> Iterator[bytes]:
     ],
 )
 def test_a_refused_upload_leaves_a_queued_image_and_no_byte(
-    source: object, size: int | None, failure: type[Exception]
+    source: Callable[[], Iterator[bytes]], size: int | None, failure: type[Exception]
 ) -> None:
-    assert callable(source)
     house = House(rules=DataRules(largest=10_000))
     image = house.create()
     with pytest.raises(failure):

@@ -386,7 +386,7 @@ class ImageSchema:
 _ANY_PROPERTY: Final = Draft7Validator({"type": "string"})
 
 
-def _check(validator: Draft7Validator, value: object, name: str | None = None) -> None:
+def _check(validator: Draft7Validator, value: Any, name: str | None = None) -> None:  # noqa: ANN401 - decoded JSON
     problem: ValidationError | None = next(iter(validator.iter_errors(value)), None)
     if problem is None:
         return
