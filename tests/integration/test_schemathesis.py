@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 import schemathesis
 from hypothesis import strategies as st
+from schemathesis.checks import CHECKS as CHECKS_BY_NAME
 from schemathesis.checks import load_all_checks
 from schemathesis.schemas import APIOperation, BaseSchema
 
@@ -33,7 +34,7 @@ SCENES = ("active", "queued", "active", "queued", None)
 ACCEPTED = ("application/json", "*/*", "")
 
 load_all_checks()
-CHECKS = schemathesis.checks.CHECKS.get_by_names(
+CHECKS = CHECKS_BY_NAME.get_by_names(
     [
         "content_type_conformance",
         "response_headers_conformance",
@@ -122,7 +123,12 @@ def test_answers_are_as_described(
         derandomize=not DEEP,
         database=None,
         deadline=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
+        suppress_health_check=[
+            hypothesis.HealthCheck.filter_too_much,
+            hypothesis.HealthCheck.too_slow,
+            hypothesis.HealthCheck.data_too_large,
+            hypothesis.HealthCheck.large_base_example,
+        ],
     )
     @hypothesis.given(
         case=tried.as_strategy(),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import falcon
 import falcon.inspect
@@ -35,11 +35,11 @@ def document() -> dict[str, Any]:
 
 def routed() -> set[str]:
     """What the application has, as METHOD PATH."""
-    no_use_case = cast("Any", None)
+    use_cases: Any = dict.fromkeys(
+        ("images", "data", "locations", "sharing", "metadefs", "discovery")
+    )
     api = Api(
-        **dict.fromkeys(
-            ("images", "data", "locations", "sharing", "metadefs", "discovery"), no_use_case
-        ),
+        **use_cases,
         schema=SCHEMA,
         display=ImageDisplay(),
         paging=Paging(),
