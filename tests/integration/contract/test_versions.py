@@ -68,7 +68,7 @@ def test_the_versions_follow_from_cache_and_stores(
     assert accepted == {*listed}
 
 
-@pytest.mark.contract("VER-001", "VER-002", "QRK-001")
+@pytest.mark.contract("VER-001", "VER-002")
 @pytest.mark.parametrize("method", METHODS)
 def test_the_list_is_200_at_versions_and_300_at_the_root(api: Api, method: str) -> None:
     anybody = api.as_(None)
@@ -83,7 +83,7 @@ def test_the_list_is_200_at_versions_and_300_at_the_root(api: Api, method: str) 
         assert root.json() == anybody.get("/versions").json()
 
 
-@pytest.mark.contract("VER-003", "QRK-001")
+@pytest.mark.contract("VER-003")
 @pytest.mark.parametrize("path", ["/v1", "/v3/images", "/v2.19/images", "/images", "/v2.99"])
 @pytest.mark.parametrize("method", METHODS)
 def test_an_unknown_version_is_answered_with_the_list(api: Api, path: str, method: str) -> None:
@@ -139,7 +139,6 @@ def test_v2_alone_leads_to_nothing(api: Api) -> None:
     assert api.get("/v2/versions").status_code == 404
 
 
-@pytest.mark.contract("QRK-001")
 def test_clients_find_the_minors_that_they_gate_features_by(server: Server, api: Api) -> None:
     listed = {entry["id"] for entry in api.get("/versions").json()["versions"]}
     assert "v2.17" in listed
