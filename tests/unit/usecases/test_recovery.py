@@ -1,5 +1,7 @@
 """What others did meanwhile, or before: it is neither spoilt nor passed for one's own."""
 
+from collections.abc import Callable
+
 import attrs
 import pytest
 
@@ -13,10 +15,16 @@ from vitrine.ports.stores import SERVICE, BlobTarget, StoreIdentity
 DATA = b"bytes of an image"
 
 
+def _nothing() -> None:
+    pass
+
+
 class MovedStore(MemoryStore):
     """Calls `meanwhile` before it deletes."""
 
-    meanwhile = staticmethod(lambda: None)
+    def __init__(self, store_id: str) -> None:
+        super().__init__(store_id)
+        self.meanwhile: Callable[[], None] = _nothing
 
     def delete(self, url: str, identity: StoreIdentity) -> None:
         self.meanwhile()
