@@ -51,7 +51,7 @@ class MemoryFetcher(Fetcher):
 
     def _page(self, url: str) -> Page:
         self.check(url)
-        page = self.pages.get(url)
+        page = self.pages.get(url.partition("#")[0])
         if page is None:
             raise errors.SourceNotFound
         return page

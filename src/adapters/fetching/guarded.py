@@ -134,6 +134,7 @@ class GuardedFetcher(Fetcher):
         if offset == 0 and length is None:
             return self._open_whole(url)
         if length == 0:
+            self.check(url)
             return _Nothing()
         last = "" if length is None else str(offset + length - 1)
         answer = self._follow("GET", url, {"Range": f"bytes={offset}-{last}"})

@@ -1,5 +1,6 @@
 import datetime as dt
 import ipaddress
+import itertools
 import logging
 import socket
 import ssl
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.contracts.fetching import BODY, FetcherContract, fetched
 from tests.support.origin import Origin, Request, hang_until_closed, origin
 from vitrine.adapters.fetching.filtering import UrlFilter
 from vitrine.adapters.fetching.guarded import GuardedFetcher, Tls
@@ -26,7 +28,6 @@ from vitrine.core.errors import (
 )
 from vitrine.ports.fetching import Fetcher
 
-BODY = bytes(range(256)) * 5000
 IMPATIENT = Patience(connect=5, head=0.3, silence=0.3, slowest=0)
 
 
@@ -53,26 +54,43 @@ def fetcher_of(
     )
 
 
-def fetched(fetcher: Fetcher, url: str, *, offset: int = 0, length: int | None = None) -> bytes:
-    transfer = fetcher.open(url, offset=offset, length=length)
-    try:
-        return b"".join(transfer.pieces())
-    finally:
-        transfer.close()
+class OneOrigin:
+    """Serves from paths of one origin, which is reached as 127.0.0.1 only."""
+
+    def __init__(self, far: Origin) -> None:
+        self._far = far
+        self._paths = (f"/{number}" for number in itertools.count())
+
+    def serve(self, body: bytes) -> str:
+        return self._far.serve(next(self._paths), body)
+
+    def break_off(self, body: bytes) -> str:
+        path = next(self._paths)
+        self._far.answers[path] = lambda request: request.give(body[:-1000], announced=len(body))
+        return self._far.url(path)
+
+    def nothing(self) -> str:
+        return self._far.url("/nothing")
+
+    def refused(self) -> str:
+        self._far.serve("/refused", BODY)
+        return self._far.url("/refused", host="localhost")
+
+    def contacted(self) -> Sequence[object]:
+        return self._far.seen
+
+
+class TestGuardedFetcher(FetcherContract):
+    @pytest.fixture
+    def web(self, far: Origin) -> OneOrigin:
+        return OneOrigin(far)
+
+    @pytest.fixture
+    def fetcher(self, far: Origin) -> Fetcher:
+        return fetcher_of(far)
 
 
 # --- what comes ----------------------------------------------------------------------
-
-
-def test_a_whole_body_comes_in_pieces_of_at_most_a_mebibyte(far: Origin, fetcher: Fetcher) -> None:
-    url = far.serve("/image", BODY)
-    transfer = fetcher.open(url)
-    assert transfer.size == len(BODY)
-    pieces = list(transfer.pieces())
-    transfer.close()
-    transfer.close()
-    assert b"".join(pieces) == BODY
-    assert max(map(len, pieces)) <= 1024 * 1024
 
 
 def test_the_size_is_what_the_origin_says_to_head(far: Origin, fetcher: Fetcher) -> None:
@@ -102,23 +120,6 @@ def test_a_size_that_was_not_said_is_unknown(far: Origin, fetcher: Fetcher) -> N
     transfer.close()
     assert transfer.size is None
     assert fetched(fetcher, far.url()) == b"abcdefg"
-
-
-@pytest.mark.parametrize(
-    ("offset", "length"), [(0, 1), (0, 10), (5, 10), (5, None), (len(BODY) - 1, 100), (0, 0)]
-)
-def test_a_part_is_what_the_whole_has_there(
-    far: Origin, fetcher: Fetcher, offset: int, length: int | None
-) -> None:
-    url = far.serve("/image", BODY)
-    end = None if length is None else offset + length
-    assert fetched(fetcher, url, offset=offset, length=length) == BODY[offset:end]
-
-
-def test_behind_the_end_there_is_nothing(far: Origin, fetcher: Fetcher) -> None:
-    transfer = fetcher.open(far.serve("/image", BODY), offset=len(BODY))
-    assert transfer.size == 0
-    assert list(transfer.pieces()) == []
 
 
 def test_an_origin_without_ranges_can_still_give_the_beginning(
@@ -163,15 +164,6 @@ def test_an_origin_in_trouble_is_not_available(far: Origin, fetcher: Fetcher, st
     far.answers["/image"] = lambda request: request.give(status=status)
     with pytest.raises(SourceUnavailable):
         fetcher.open(far.url())
-
-
-def test_a_body_that_breaks_off_is_told_from_one_that_ended(far: Origin, fetcher: Fetcher) -> None:
-    far.answers["/image"] = lambda request: request.give(b"abc", announced=10)
-    transfer = fetcher.open(far.url())
-    came: list[bytes] = []
-    with pytest.raises(SourceUnavailable):
-        came.extend(transfer.pieces())
-    transfer.close()
 
 
 def test_a_chunked_body_that_breaks_off_is_told_too(far: Origin, fetcher: Fetcher) -> None:
