@@ -43,6 +43,15 @@ class _Remembered:
     until: float
 
 
+class _Enforcer(limit.Enforcer):
+    """Tells an error of Keystone's from an answer, where oslo.limit takes either for one."""
+
+    def _get_enforcement_model(self) -> str:
+        answer = self.connection.get("/limits/model")
+        sdk_errors.raise_from_response(answer)
+        return str(answer.json()["model"]["name"])
+
+
 class KeystoneLimits(Limits):
     """The limits of the image service's endpoint, by Keystone's flat model.
 
@@ -129,7 +138,7 @@ class KeystoneLimits(Limits):
                 self._check_there()
                 _configure(self._options)
                 limit._SDK_CONNECTION = None  # noqa: SLF001 - of another configuration
-                enforcer = limit.Enforcer(lambda _project, _resources: {}, cache=False)
+                enforcer = _Enforcer(lambda _project, _resources: {}, cache=False)
                 if enforcer.model.name != _MODEL:
                     raise _misconfigured("Keystone has another enforcement model than flat")
                 self._enforcer = enforcer

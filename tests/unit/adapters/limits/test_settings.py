@@ -1,21 +1,29 @@
-"""Limits from settings."""
+"""Limits that are the same for every project."""
 
 import pytest
 
+from tests.contracts.limits import MOST, LimitsContract
+from tests.support.house import FixedLimits
 from vitrine.adapters.limits.settings import SettingsLimits
 from vitrine.core.quota import Resource
 
 
-def test_every_project_may_keep_so_many_bytes() -> None:
-    limits = SettingsLimits(10)
-    assert limits.of("a", Resource.SIZE_TOTAL) == limits.of("b", Resource.SIZE_TOTAL) == 10
+class TestSettingsLimits(LimitsContract):
+    @pytest.fixture
+    def limits(self) -> SettingsLimits:
+        return SettingsLimits(MOST)
+
+
+class TestFixedLimits(LimitsContract):
+    """What stands in for limits in tests of use cases."""
+
+    @pytest.fixture
+    def limits(self) -> FixedLimits:
+        limits = FixedLimits()
+        limits.limits[Resource.SIZE_TOTAL] = MOST
+        return limits
 
 
 @pytest.mark.parametrize("quota", [None, 0])
 def test_without_a_quota_there_is_no_limit(quota: int | None) -> None:
     assert SettingsLimits(quota).of("a", Resource.SIZE_TOTAL) is None
-
-
-@pytest.mark.parametrize("resource", sorted(set(Resource) - {Resource.SIZE_TOTAL}))
-def test_nothing_else_is_limited(resource: Resource) -> None:
-    assert SettingsLimits(10).of("a", resource) is None
