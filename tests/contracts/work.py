@@ -1,17 +1,21 @@
-"""What `Pump` promises. A pump passes all of `PumpContract` or is none."""
+"""What `Pump` and `Heartbeat` promise. Whoever passes all of the contract is one."""
 
 import gc
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import ClassVar, Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.clock import ManualClock
+from tests.support.leases import WatchedLeases
 from tests.support.threads import at_once, results
-from vitrine.ports.work import Pump, Sink
+from vitrine.core.errors import PersistenceUnavailable
+from vitrine.ports.work import Heartbeat, Pump, Sink
 
 PATIENCE: Final = 60.0  # seconds until a thread that waits for another gives up
 
@@ -251,3 +255,124 @@ class PumpContract:
 
         expected = [[bytes([number]) * 500] * (20 + number) for number in range(6)]
         assert results(at_once(6, run)) == expected
+
+
+class HeartbeatContract:
+    """Everything a heartbeat promises."""
+
+    ttl: ClassVar[timedelta] = timedelta(seconds=30)
+
+    @pytest.fixture
+    def clock(self) -> ManualClock:
+        return ManualClock()
+
+    @pytest.fixture
+    def leases(self) -> WatchedLeases:
+        return WatchedLeases(a="one", b="one", c="two")
+
+    @pytest.fixture
+    def heartbeat(self, leases: WatchedLeases, clock: ManualClock) -> Heartbeat:
+        """A heartbeat of these *leases*, by this *clock*, with `ttl`."""
+        raise NotImplementedError
+
+    def beat(self, heartbeat: Heartbeat, leases: WatchedLeases) -> None:
+        """Return when everything that is kept was renewed, or could not be, since the call."""
+        raise NotImplementedError
+
+    def test_it_says_how_long_a_lease_lasts(self, heartbeat: Heartbeat) -> None:
+        assert heartbeat.ttl == self.ttl
+
+    def test_a_lease_that_is_renewed_outlasts_its_time(
+        self, heartbeat: Heartbeat, leases: WatchedLeases, clock: ManualClock
+    ) -> None:
+        with heartbeat.keep("a", "one") as hold:
+            for _ in range(5):
+                clock.advance(self.ttl / 2)
+                self.beat(heartbeat, leases)
+                assert not hold.lost
+        assert set(leases.calls) == {(frozenset({"a"}), "one", self.ttl)}
+
+    def test_a_lease_is_renewed_until_the_block_is_left(
+        self, heartbeat: Heartbeat, leases: WatchedLeases
+    ) -> None:
+        with heartbeat.keep("b", "one"):
+            with heartbeat.keep("a", "one"):
+                self.beat(heartbeat, leases)
+                assert any("a" in keys for keys, *_ in leases.calls)
+            self.beat(heartbeat, leases)
+            before = len(leases.calls)
+            self.beat(heartbeat, leases)
+            assert {keys for keys, *_ in leases.calls[before:]} == {frozenset({"b"})}
+
+    def test_a_lease_is_let_go_when_the_work_fails(
+        self, heartbeat: Heartbeat, leases: WatchedLeases
+    ) -> None:
+        with heartbeat.keep("b", "one"):
+            with pytest.raises(Broken), heartbeat.keep("a", "one"):
+                raise Broken
+            self.beat(heartbeat, leases)
+            before = len(leases.calls)
+            self.beat(heartbeat, leases)
+            assert {keys for keys, *_ in leases.calls[before:]} == {frozenset({"b"})}
+
+    def test_a_lease_that_somebody_else_has_is_lost_and_others_are_not(
+        self, heartbeat: Heartbeat, leases: WatchedLeases
+    ) -> None:
+        with heartbeat.keep("a", "one") as taken, heartbeat.keep("b", "one") as ours:
+            assert (taken.lost, ours.lost) == (False, False)
+            leases.held["a"] = "another"
+            self.beat(heartbeat, leases)
+            assert (taken.lost, ours.lost) == (True, False)
+
+    def test_what_one_holder_lost_another_keeps(
+        self, heartbeat: Heartbeat, leases: WatchedLeases
+    ) -> None:
+        leases.held["a"] = "new"
+        with heartbeat.keep("a", "old") as old, heartbeat.keep("a", "new") as new:
+            self.beat(heartbeat, leases)
+            assert (old.lost, new.lost) == (True, False)
+
+    def test_a_lease_that_was_lost_is_not_found_again(
+        self, heartbeat: Heartbeat, leases: WatchedLeases
+    ) -> None:
+        leases.held["a"] = "another"
+        with heartbeat.keep("a", "one") as hold:
+            self.beat(heartbeat, leases)
+            leases.held["a"] = "one"
+            self.beat(heartbeat, leases)
+            assert hold.lost
+
+    def test_a_persistence_that_is_away_loses_nothing_before_the_time_is_over(
+        self, heartbeat: Heartbeat, leases: WatchedLeases, clock: ManualClock
+    ) -> None:
+        leases.error = PersistenceUnavailable()
+        with heartbeat.keep("a", "one") as hold:
+            self.beat(heartbeat, leases)
+            clock.advance(self.ttl - timedelta(milliseconds=1))
+            before = hold.lost
+            clock.advance(timedelta(milliseconds=1))
+            assert (before, hold.lost) == (False, True)
+
+    def test_a_persistence_that_comes_back_in_time_loses_nothing_at_all(
+        self, heartbeat: Heartbeat, leases: WatchedLeases, clock: ManualClock
+    ) -> None:
+        leases.error = PersistenceUnavailable()
+        with heartbeat.keep("a", "one") as hold:
+            clock.advance(self.ttl / 2)
+            self.beat(heartbeat, leases)
+            leases.error = None
+            self.beat(heartbeat, leases)
+            clock.advance(self.ttl / 2)
+            assert not hold.lost
+
+    def test_many_can_keep_leases_at_once(
+        self, heartbeat: Heartbeat, leases: WatchedLeases
+    ) -> None:
+        def work(number: int) -> bool:
+            with heartbeat.keep(f"key-{number}", "one") as hold:
+                return hold.lost
+
+        assert results(at_once(8, work)) == [False] * 8
+        with heartbeat.keep("a", "one") as hold:
+            self.beat(heartbeat, leases)
+            assert not hold.lost

@@ -1,14 +1,15 @@
 """Recognising formats. The headers are made by hand, from the formats' descriptions."""
 
-import itertools
 import logging
 import struct
+from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
-from hypothesis import example, given
 from hypothesis import strategies as st
 from oslo_utils.imageutils import format_inspector
 
+from tests.contracts.inspection import InspectorContract, inspected
 from vitrine.adapters.inspection.oslo import OsloInspector
 from vitrine.core.images.formats import Inspection, Recognised
 
@@ -17,10 +18,7 @@ SECTOR = 512
 
 
 def inspect(data: bytes, piece: int = 64 * 1024) -> Inspection:
-    stream = OsloInspector().begin()
-    for start in range(0, len(data), piece):
-        stream.feed(data[start : start + piece])
-    return stream.finish()
+    return inspected(OsloInspector(), data, piece)
 
 
 def only(data: bytes) -> Recognised:
@@ -118,11 +116,6 @@ def vhdx(size: int = 9 * MIB) -> bytes:
     put(data, 2 * MIB + 32, "<16sIIII", VHDX_SIZE, 65536 // 2, 8, 4, 0)
     put(data, 2 * MIB + 65536 // 2, "<Q", size)
     return bytes(data)
-
-
-@pytest.mark.parametrize("data", [b"", b"x", b"text " * 1000, bytes(3 * MIB), b"QFI\xfb" * 9])
-def test_what_is_nothing_in_particular_is_not_recognised(data: bytes) -> None:
-    assert inspect(data) == Inspection(size=len(data))
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -269,22 +262,22 @@ def hostile(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.none() | st.integers(min_value=0, max_value=3000))])
 
 
-@given(data=hostile(), cuts=st.lists(st.integers(min_value=0, max_value=3000), max_size=6))
-@example(data=DESCRIPTOR.encode() * 3, cuts=[])
-def test_no_bytes_do_harm_and_how_they_arrive_makes_no_difference(
-    data: bytes, cuts: list[int]
-) -> None:
-    whole = inspect(data, piece=max(1, len(data)))
-    assert whole.size == len(data)
-    stream = OsloInspector().begin()
-    edges = [0, *sorted(cuts), len(data)]
-    reused = bytearray(4096)
-    for start, end in itertools.pairwise(edges):
-        for at in range(start, end, len(reused)):
-            piece = data[at : min(end, at + len(reused))]
-            reused[: len(piece)] = piece
-            stream.feed(memoryview(reused)[: len(piece)])
-    assert stream.finish() == whole
+class TestOsloInspector(InspectorContract):
+    images: ClassVar[Mapping[str, bytes]] = {
+        "qcow2": bytes(qcow2()),
+        "vdi": bytes(vdi()),
+        "vhd": bytes(vhd()),
+        "vhdx": vhdx(),
+        "vmdk": vmdk(DESCRIPTOR),
+        "iso": bytes(iso()),
+        "gpt": bytes(mbr(partition(0xEE))),
+        "luks": bytes(luks()),
+    }
+    hostile: ClassVar[st.SearchStrategy[bytes]] = hostile() | st.just(DESCRIPTOR.encode() * 3)
+
+    @pytest.fixture
+    def inspector(self) -> OsloInspector:
+        return OsloInspector()
 
 
 def test_large_pieces_make_no_difference_either() -> None:

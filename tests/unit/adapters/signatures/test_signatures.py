@@ -1,6 +1,8 @@
 """Which signatures are good, and that all others are not."""
 
 import base64
+import hashlib
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,15 +18,20 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.contracts.signatures import (
+    CALLER,
+    DATA,
+    Sign,
+    SignaturesContract,
+    refused,
+    verify,
+)
+from tests.support.house import PlainSignatures
 from tests.support.signing import KEY_TYPES, METHODS, Signer, signer
 from vitrine.adapters.signatures.lazy import LazySignatures
-from vitrine.core.context import Context
 from vitrine.core.errors import KeyManagerUnavailable, Misconfigured, SignatureInvalid
 from vitrine.core.signatures import Signature, signature_of
 from vitrine.ports.signatures import Signatures
-
-CALLER = Context(user_id="u", project_id="p", token="t")
-DATA = bytes(range(256)) * 300
 
 
 def now() -> datetime:
@@ -42,17 +49,48 @@ def claim(properties: dict[str, str]) -> Signature:
     return found
 
 
-def verify(signatures: Signatures, signature: Signature, data: bytes = DATA) -> None:
-    verification = signatures.begin(signature, CALLER)
-    for start in range(0, len(data), 1000):
-        verification.update(data[start : start + 1000])
-    verification.finish()
+class TestDirectory(SignaturesContract):
+    @pytest.fixture
+    def directory(self, tmp_path: Path) -> Path:
+        directory = tmp_path / "certificates"
+        directory.mkdir()
+        return directory
+
+    @pytest.fixture
+    def signatures(self, directory: Path) -> Signatures:
+        return LazySignatures(directory, [], now)
+
+    @pytest.fixture
+    def sign(self, directory: Path) -> Sign:
+        publisher = signer().keep_in(directory)
+        return lambda data: claim(publisher.properties(data))
+
+    @pytest.fixture
+    def away(self, sign: Sign, directory: Path) -> Signature:
+        signature = sign(DATA)
+        shutil.rmtree(directory)
+        return signature
 
 
-def refused(signatures: Signatures, signature: Signature, data: bytes = DATA) -> str:
-    with pytest.raises(SignatureInvalid) as raised:
-        verify(signatures, signature, data)
-    return raised.value.reason
+class TestPlain(SignaturesContract):
+    """What stands in for signatures in tests of use cases."""
+
+    @pytest.fixture
+    def signatures(self) -> Signatures:
+        return PlainSignatures()
+
+    @pytest.fixture
+    def sign(self) -> Sign:
+        return lambda data: Signature(
+            value=hashlib.sha256(data).hexdigest(),
+            hash_method="SHA-256",
+            key_type="RSA-PSS",
+            certificate_id="here",
+        )
+
+    @pytest.fixture
+    def away(self, sign: Sign) -> Signature:
+        return attrs.evolve(sign(DATA), certificate_id="away")
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -170,12 +208,6 @@ def test_what_is_no_certificate_is_refused(signatures: Signatures, tmp_path: Pat
     assert "no certificate" in refused(signatures, claim(publisher.properties(DATA)))
 
 
-def test_a_directory_that_is_gone_is_a_key_manager_that_is_away(tmp_path: Path) -> None:
-    signatures = LazySignatures(tmp_path / "unmounted", [], now)
-    with pytest.raises(KeyManagerUnavailable):
-        signatures.begin(claim(signer().properties(DATA)), CALLER)
-
-
 @pytest.mark.parametrize("module", ["cursive", "castellan"])
 def test_a_signed_image_is_refused_where_nothing_can_verify_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, module: str
@@ -233,6 +265,25 @@ def managed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signatures:
     return LazySignatures(None, [file], now)
 
 
+class TestKeyManager(SignaturesContract):
+    @pytest.fixture
+    def signatures(self, managed: Signatures) -> Signatures:
+        return managed
+
+    @pytest.fixture
+    def sign(self, managed: Signatures) -> Sign:
+        publisher = signer()
+        der = publisher.certificate().public_bytes(serialization.Encoding.DER)
+        KeyManager.answers[publisher.id] = lambda: X509(der)
+        return lambda data: claim(publisher.properties(data))
+
+    @pytest.fixture
+    def away(self, sign: Sign) -> Signature:
+        signature = sign(DATA)
+        KeyManager.answers[signature.certificate_id] = lambda: _raise(ConnectionRefusedError())
+        return signature
+
+
 def test_the_key_manager_is_asked_with_the_callers_token(managed: Signatures) -> None:
     publisher = signer()
     der = publisher.certificate().public_bytes(serialization.Encoding.DER)
@@ -251,7 +302,6 @@ def test_the_key_manager_is_asked_with_the_callers_token(managed: Signatures) ->
         (lambda: OpaqueData(b"nonsense"), SignatureInvalid),
         (lambda: _raise(trouble.KeyManagerError(reason="x")), KeyManagerUnavailable),
         (lambda: _raise(trouble.Forbidden()), KeyManagerUnavailable),
-        (lambda: _raise(ConnectionRefusedError()), KeyManagerUnavailable),
     ],
 )
 def test_what_the_key_manager_answers_becomes_what_the_caller_can_do_about_it(
