@@ -171,7 +171,7 @@ class _Numbered:
 
         def call(*args: object, **kwargs: object) -> object:
             if name == "pieces":
-                return self._pieces(value(*args, **kwargs))
+                return self._pieces(cast("Iterator[bytes]", value(*args, **kwargs)))
             result = self._faults.call(self._port, name, lambda: value(*args, **kwargs))
             if name in ("begin", "open") and self._port in ("store", "inspector"):
                 return _Numbered(self._faults, self._port, result)
