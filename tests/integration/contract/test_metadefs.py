@@ -504,7 +504,7 @@ def test_another_projects_private_namespace_is_not_there(api: Api, admin: Api) -
     assert status(api.as_("alt").delete(path)) == 403
 
 
-@pytest.mark.contract("MDF-011")
+@pytest.mark.contract("MDF-011", "POL-010")
 def test_whoever_may_see_no_namespace_is_told_of_none(with_policy: Callable[[str], Api]) -> None:
     api = with_policy('"get_metadef_namespace": "role:admin"\n"get_metadef_tags": "role:admin"\n')
     path = create(api.as_("admin"), tags=[{"name": "t"}])
@@ -527,7 +527,7 @@ INSIDE = {
 LISTS = {"get_metadef_namespaces": NAMESPACES, "list_metadef_resource_types": RESOURCE_TYPES}
 
 
-@pytest.mark.contract("MDF-001", "MDF-005", "MDF-011", "MDF-021")
+@pytest.mark.contract("MDF-001", "MDF-005", "MDF-011", "MDF-021", "POL-010")
 def test_what_is_denied_to_those_who_may_see_namespaces_is_forbidden(
     with_policy: Callable[[str], Api],
 ) -> None:
@@ -538,6 +538,52 @@ def test_what_is_denied_to_those_who_may_see_namespaces_is_forbidden(
     for where in (path, *(f"{path}{inside}" for inside in INSIDE.values()), *LISTS.values()):
         assert status(api.as_("admin").get(where)) == 200
         assert status(api.get(where)) == 403
+
+
+@pytest.mark.contract("POL-005", "POL-010")
+def test_by_default_readers_read_and_administrators_write(
+    served: Servers, make_api: MakeApi
+) -> None:
+    users = "root:admin:admin, reads:demo:reader, writes:demo:member|reader, only:demo:member"
+    root = make_api(served({"local_identity": {"users": users}}), "root")
+    sent = full()
+    ok(root.post(NAMESPACES, sent), 201)
+    path = f"{NAMESPACES}/{sent['namespace']}"
+    reads = (NAMESPACES, RESOURCE_TYPES, path, *(f"{path}{inside}" for inside in INSIDE.values()))
+    writes = (
+        ("POST", NAMESPACES, {"namespace": unique("n")}),
+        ("PUT", path, sent),
+        ("POST", f"{path}/properties", {"name": "p", **DISK}),
+        ("PUT", f"{path}/properties/disk", {"name": "disk", **DISK}),
+        ("DELETE", f"{path}/properties/disk", None),
+        ("POST", f"{path}/objects", {"name": "o"}),
+        ("PUT", f"{path}/objects/machine", {"name": "machine"}),
+        ("DELETE", f"{path}/objects/machine", None),
+        ("POST", f"{path}/tags", {"tags": [{"name": "two"}]}),
+        ("POST", f"{path}/tags/three", None),
+        ("PUT", f"{path}/tags/one", {"name": "one"}),
+        ("DELETE", f"{path}/tags/one", None),
+        ("DELETE", f"{path}/tags", None),
+        ("POST", f"{path}/resource_types", {"name": "T"}),
+        ("DELETE", f"{path}/resource_types/T", None),
+        ("DELETE", path, None),
+    )
+    before = ok(root.get(path))
+    for name in ("reads", "writes"):
+        assert {where: status(root.as_(name).get(where)) for where in reads} == dict.fromkeys(
+            reads, 200
+        )
+        for method, where, body in writes:
+            assert status(root.as_(name).request(method, where, json=body)) == 403, where
+    only = root.as_("only")
+    assert status(only.get(path)) == 404
+    assert status(only.delete(path)) == 404
+    assert ok(root.get(path)) == before
+    for method, where, body in writes:
+        answer = status(root.request(method, where, json=body))
+        # The second tag list replaced the first, and what hung on it is gone with it.
+        assert answer in {200, 201, 204, 404}, (method, where, answer)
+    assert status(root.get(path)) == 404
 
 
 @pytest.mark.contract("MDF-011")
