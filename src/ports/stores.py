@@ -11,12 +11,15 @@ a writer or a reader belongs to one thread at a time.
 import enum
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final, Protocol
 
 import attrs
 
 from vitrine.core.context import Context
 from vitrine.core.images.image import Location
+from vitrine.ports.credentials import StoreCredentials
+from vitrine.ports.fetching import Fetcher
 
 
 @attrs.frozen(kw_only=True)
@@ -286,4 +289,59 @@ class Stores(Protocol):
 
     def by_weight(self, locations: Sequence[Location]) -> Sequence[Location]:
         """Return *locations* with the best to read from first; ties keep their order."""
+        ...
+
+
+# --- opening -------------------------------------------------------------------------
+
+
+class Fetchers(Protocol):
+    """Makes fetchers for stores that read from other people's servers."""
+
+    def __call__(self, *, verify: bool, ca_file: str | None, proxies: Mapping[str, str]) -> Fetcher:
+        """Return a fetcher.
+
+        Args:
+            verify: Whether certificates are verified.
+            ca_file: By which authorities; None for those of the system.
+            proxies: URLs or ``HOST:PORT`` of proxies, by scheme.
+        """
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class StoreOpening:
+    """What a driver gets to open a store with.
+
+    Attributes:
+        store_id: The name of the store.
+        values: What its section says, by the name of the option; an option that
+            nobody set has its default. Lists are tuples.
+        data_dir: Where the service keeps what has no other place.
+        credentials: How the store proves itself to an identity service.
+        fetchers: How it reaches URLs that users name.
+    """
+
+    store_id: str
+    values: Mapping[str, object] = attrs.field(repr=False)
+    data_dir: Path
+    credentials: StoreCredentials
+    fetchers: Fetchers
+
+
+class StoreDriver(Protocol):
+    """One kind of store: the entry point of its name in the group ``vitrine.stores``."""
+
+    @property
+    def options(self) -> Sequence[object]:
+        """The options of a store's section, as oslo.config has them."""
+        ...
+
+    def open(self, opening: StoreOpening) -> Store:
+        """Return a store. Contacts nobody: that is for requests and for `Store.check`.
+
+        Raises:
+            Misconfigured: The options cannot be used together, or a package is missing;
+                says which section, and which extra to install.
+        """
         ...

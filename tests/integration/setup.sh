@@ -71,5 +71,9 @@ keystone() {
     debian rabbitmq-server rabbitmq-server
     keystone
     packages clients "the clients with their functional tests"
+    # Storage systems, one file each, with the functions above.
+    for part in "$services"/setup.d/*.sh; do
+        if [ -f "$part" ]; then . "$part"; fi
+    done
 ) 9>"$cache/setup.lock"
 exit 0

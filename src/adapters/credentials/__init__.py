@@ -1,0 +1,1 @@
+"""Access to other services with credentials of Keystone."""
