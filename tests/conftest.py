@@ -8,6 +8,9 @@ import pytest
 
 from tests.support.contract import RESULTS_FILE, ContractPlugin
 
+# Asserts in what comes along for tests explain themselves as those in tests do.
+pytest.register_assert_rewrite("vitrine.testing")
+
 # Told by HYPOTHESIS_PROFILE, or --hypothesis-profile. No deadline: machines differ.
 hypothesis.settings.register_profile("fast", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.threads import at_once, results
 from vitrine.core.context import Context
 from vitrine.core.errors import Misconfigured
 from vitrine.core.policy import RULES
 from vitrine.ports.authorization import Authorizer
+from vitrine.testing.threads import at_once, results
 
 IDS: Final = st.none() | st.sampled_from(["p", "q", "None"])
 CONTEXTS: Final = st.builds(

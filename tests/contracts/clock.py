@@ -5,8 +5,8 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from tests.support.threads import at_once, results
 from vitrine.ports.clock import Clock, Ids
+from vitrine.testing.threads import at_once, results
 
 
 class ClockContract:

@@ -5,9 +5,9 @@ from typing import Final, Protocol
 
 import pytest
 
-from tests.support.threads import at_once, results
 from vitrine.core.errors import SourceNotFound, SourceUnavailable, UrlRefused
 from vitrine.ports.fetching import Fetcher
+from vitrine.testing.threads import at_once, results
 
 BODY: Final = bytes(range(256)) * 5000
 MOST: Final = 1024 * 1024  # bytes in a piece

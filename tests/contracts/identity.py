@@ -5,10 +5,10 @@ from typing import ClassVar
 import attrs
 import pytest
 
-from tests.support.threads import at_once, results
 from vitrine.core.context import Context
 from vitrine.core.errors import Unauthenticated
 from vitrine.ports.identity import Credentials, IdentityProvider, Request
+from vitrine.testing.threads import at_once, results
 
 LIST_IMAGES = Request(method="GET", path="/v2/images")
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.threads import at_once, results
 from vitrine.core.images.formats import Inspection
 from vitrine.ports.inspection import Inspector
+from vitrine.testing.threads import at_once, results
 
 MIB: Final = 1024 * 1024
 

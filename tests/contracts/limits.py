@@ -4,9 +4,9 @@ from typing import Final
 
 import pytest
 
-from tests.support.threads import at_once, results
 from vitrine.core.quota import Resource
 from vitrine.ports.limits import Limits
+from vitrine.testing.threads import at_once, results
 
 MOST: Final = 3 * 1024 * 1024
 """Bytes that every project may have, where nothing else is limited."""

@@ -27,7 +27,6 @@ from tests.support.metadefs import (
     queries,
     renamed,
 )
-from tests.support.threads import at_once, results
 from vitrine.core.errors import Conflict, NamespaceExists, StaleNamespace
 from vitrine.core.metadefs.definitions import Association, Object, Tag
 from vitrine.core.metadefs.namespaces import Definitions, ResourceType
@@ -40,6 +39,7 @@ from vitrine.ports.metadefs import (
     SaveNamespace,
 )
 from vitrine.ports.persistence import Command, CreateImage, Persistence
+from vitrine.testing.threads import at_once, results
 
 _MOST: Final = 1000
 _EVERYTHING: Final = NamespaceQuery(everything=True, limit=_MOST)

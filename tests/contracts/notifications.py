@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pytest
 
-from tests.support.threads import at_once, results
 from vitrine.core.events import Event, EventType, Priority
 from vitrine.ports.notifications import Notifier
+from vitrine.testing.threads import at_once, results
 
 Heard = Callable[[], Sequence[Mapping[str, object]]]
 

@@ -20,7 +20,6 @@ from tests.contracts.persistence_base import (
     new_id,
     stored,
 )
-from tests.support.threads import at_once, results
 from vitrine.core.errors import Conflict, ImageExists, QuotaExceeded, Stale
 from vitrine.core.images.image import Image
 from vitrine.core.quota import Resource
@@ -43,6 +42,7 @@ from vitrine.ports.persistence import (
     TouchImage,
     Usage,
 )
+from vitrine.testing.threads import at_once, results
 
 COUNT: Final = Resource.COUNT_TOTAL
 

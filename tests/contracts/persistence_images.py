@@ -20,7 +20,6 @@ from tests.contracts.persistence_base import (
     stored,
 )
 from tests.support import strategies
-from tests.support.threads import at_once, results
 from vitrine.core.errors import ImageExists, Stale
 from vitrine.core.images.access import ImageRecord
 from vitrine.core.images.image import Image, Location
@@ -45,6 +44,7 @@ from vitrine.ports.persistence import (
     SaveImage,
     TouchImage,
 )
+from vitrine.testing.threads import at_once, results
 
 EVERYTHING: Final = Scope(everything=True, all_visibilities=True)
 UNLIKE: Final = [("a", "A"), ("a", "a "), ("a", " a"), ("a", "á"), ("á", "a\u0301"), ("ss", "ß")]

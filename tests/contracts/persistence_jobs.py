@@ -17,11 +17,11 @@ from tests.contracts.persistence_base import (
     new_id,
 )
 from tests.support import strategies
-from tests.support.threads import at_once, results
 from vitrine.core.errors import StaleJob
 from vitrine.core.jobs import Job, JobKind, JobStatus
 from vitrine.ports.jobs import CreateJob, SaveJob
 from vitrine.ports.persistence import CreateImage, Persistence
+from vitrine.testing.threads import at_once, results
 
 KEEP = timedelta(hours=48)
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.contracts.persistence_base import PersistenceContractBase, changeset, new_id
-from tests.support.threads import at_once, results
 from vitrine.core.errors import QuotaExceeded
 from vitrine.core.quota import Resource
 from vitrine.ports.persistence import (
@@ -20,6 +19,7 @@ from vitrine.ports.persistence import (
     Reserve,
     Usage,
 )
+from vitrine.testing.threads import at_once, results
 
 SIZE: Final = Resource.SIZE_TOTAL
 COUNT: Final = Resource.COUNT_TOTAL

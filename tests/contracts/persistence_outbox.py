@@ -17,9 +17,9 @@ from tests.contracts.persistence_base import (
     new_id,
 )
 from tests.support import strategies
-from tests.support.threads import at_once, results
 from vitrine.core.events import Event
 from vitrine.ports.persistence import OutboxBatch, Persistence
+from vitrine.testing.threads import at_once, results
 
 
 class OutboxContract(PersistenceContractBase):

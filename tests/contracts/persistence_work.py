@@ -17,7 +17,6 @@ from tests.contracts.persistence_base import (
     new_id,
 )
 from tests.support import strategies
-from tests.support.threads import at_once, results
 from vitrine.core.errors import LeaseLost
 from vitrine.core.sessions import Session
 from vitrine.ports.persistence import (
@@ -27,6 +26,7 @@ from vitrine.ports.persistence import (
     Persistence,
     SetHandle,
 )
+from vitrine.testing.threads import at_once, results
 
 TTLS: Final = [OVER, timedelta(0)]
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.threads import at_once, results
 from vitrine.core.context import Context
 from vitrine.core.errors import KeyManagerUnavailable, SignatureInvalid
 from vitrine.core.signatures import Signature
 from vitrine.ports.signatures import Signatures
+from vitrine.testing.threads import at_once, results
 
 Sign = Callable[[bytes], Signature]
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.support.clock import ManualClock
 from tests.support.leases import WatchedLeases
-from tests.support.threads import at_once, results
 from vitrine.core.errors import PersistenceUnavailable
 from vitrine.ports.work import Heartbeat, Pump, Sink
+from vitrine.testing.threads import at_once, results
 
 PATIENCE: Final = 60.0  # seconds until a thread that waits for another gives up
 

@@ -10,12 +10,12 @@ from tests.contracts.identity import LIST_IMAGES, IdentityContract, Known
 from tests.support.clock import ManualClock
 from tests.support.processes import wait_until
 from tests.support.services import HOMES, PASSWORD, Json, Keystone
-from tests.support.threads import at_once, results
 from vitrine.adapters.identity.account import ServiceAccount
 from vitrine.adapters.identity.keystone import KeystoneIdentity
 from vitrine.core.context import Context
 from vitrine.core.errors import IdentityUnavailable, Unauthenticated
 from vitrine.ports.identity import Credentials, IdentityProvider, Request
+from vitrine.testing.threads import at_once, results
 
 DEFAULT = {"id": "default"}
 

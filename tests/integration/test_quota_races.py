@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from tests.support.clients import DATA_TYPE, Api, Json
 from tests.support.server import Config, Server
 from tests.support.services import Keystone, database
-from tests.support.threads import at_once, results
 from vitrine.adapters.persistence.sql import migrate
 from vitrine.adapters.persistence.sql.tables import ledger, reservations
+from vitrine.testing.threads import at_once, results
 
 _ROUNDS = 100 if os.environ.get("VITRINE_DEEP") else 3
 _CLIENTS = 32

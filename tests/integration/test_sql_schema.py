@@ -8,11 +8,11 @@ import pytest
 from tests.contracts.persistence_base import an_image, changeset, current
 from tests.contracts.schema import differences
 from tests.support.services import database
-from tests.support.threads import at_once, results
 from vitrine.adapters.persistence.sql import migrate
 from vitrine.adapters.persistence.sql.persistence import SqlPersistence, open_persistence
 from vitrine.core.errors import Misconfigured, PersistenceUnavailable
 from vitrine.ports.persistence import CreateImage
+from vitrine.testing.threads import at_once, results
 
 _SERVERS = ("postgresql", "mariadb")
 

@@ -11,7 +11,6 @@ import pytest
 from tests.contracts.identity import LIST_IMAGES
 from tests.support.clock import ManualClock
 from tests.support.processes import wait_until
-from tests.support.threads import at_once, results
 from tests.unit.adapters.identity.fake_keystone import SECRET, FakeKeystone, Json, token_of
 from vitrine.adapters.identity.account import ServiceAccount
 from vitrine.adapters.identity.keystone import KeystoneIdentity, _Flight
@@ -19,6 +18,7 @@ from vitrine.adapters.identity.tokens import Verdict
 from vitrine.core.context import Context
 from vitrine.core.errors import IdentityUnavailable, Misconfigured, Unauthenticated
 from vitrine.ports.identity import Credentials, Request
+from vitrine.testing.threads import at_once, results
 
 ANN = "anns-token"
 SECOND = timedelta(seconds=1)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.stores import MIB, StoreContract, patterned, rest_of, target_for, write_all
 from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
 from vitrine.core import errors
 from vitrine.ports.stores import SERVICE, BlobWriter
+from vitrine.testing.stores import MIB, StoreContract, patterned, rest_of, target_for, write_all
 
 Room = namedtuple("Room", ["f_bavail", "f_frsize", "f_blocks"])  # noqa: PYI024 - stands for a C structure
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection
 
 import pytest
 
-from tests.contracts.stores import StoreContract, patterned, target_for
 from vitrine.adapters.stores.memory import MemoryStore
 from vitrine.core import errors
 from vitrine.ports.stores import SERVICE
+from vitrine.testing.stores import StoreContract, patterned, target_for
 
 
 class TestMemoryStore(StoreContract):

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.schema import differences
-from tests.support.threads import at_once, results
 from vitrine.adapters.persistence.sql import migrate
 from vitrine.core.errors import Misconfigured, PersistenceUnavailable
+from vitrine.testing.threads import at_once, results
 
 
 def test_a_new_database_has_no_revision(url: str) -> None:

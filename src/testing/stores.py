@@ -21,7 +21,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.threads import at_once, results
 from vitrine.core import errors
 from vitrine.ports.stores import (
     SERVICE,
@@ -33,6 +32,7 @@ from vitrine.ports.stores import (
     StoredBlob,
     StoreIdentity,
 )
+from vitrine.testing.threads import at_once, results
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -52,14 +52,17 @@ def patterned(size: int, seed: int = 0) -> bytes:
 
 
 def some_key() -> str:
+    """Return a key that no blob has yet."""
     return str(uuid.uuid4())
 
 
 def target_for(key: str | None = None, size: int | None = None) -> BlobTarget:
+    """Return a target of a new session, under a new key if none is given."""
     return BlobTarget(session_id=str(uuid.uuid4()), key=key or some_key(), size=size)
 
 
 def rest_of(reader: BlobReader) -> bytes:
+    """Read to the end and close."""
     try:
         return b"".join(reader.pieces())
     finally:
@@ -67,6 +70,7 @@ def rest_of(reader: BlobReader) -> bytes:
 
 
 def write_all(writer: BlobWriter, data: bytes, piece: int = MIB) -> None:
+    """Write *data* in pieces of *piece* bytes."""
     view = memoryview(data)
     for start in range(0, len(data), piece):
         writer.write(view[start : start + piece])
