@@ -1,0 +1,120 @@
+"""Stores of type ``file``: directories of this machine, or mounted there."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from oslo_config import cfg
+
+from vitrine.adapters.stores.drivers.base import Driver, Values
+from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
+from vitrine.core.errors import Misconfigured
+from vitrine.ports.stores import Store, StoreOpening
+
+OPTIONS: tuple[cfg.Opt, ...] = (
+    cfg.StrOpt(
+        "filesystem_store_datadir",
+        sample_default="/var/lib/glance/images",
+        help="The directory that holds the images. It is made when it is missing. Without a "
+        "value it is 'images' in [vitrine] data_dir.",
+    ),
+    cfg.MultiStrOpt(
+        "filesystem_store_datadirs",
+        help="Several directories, each as PATH or PATH:PRIORITY; the highest priority with the "
+        "most free space is written to. Excludes filesystem_store_datadir.",
+    ),
+    cfg.StrOpt(
+        "filesystem_store_metadata_file",
+        help="A JSON file whose object, or list of objects, with 'id' and 'mountpoint' is shown "
+        "in the metadata of locations.",
+    ),
+    cfg.IntOpt(
+        "filesystem_store_file_perm",
+        default=0,
+        min=0,
+        help="Permissions of image files, written as octal digits; 0 leaves them to the umask.",
+    ),
+    cfg.IntOpt(
+        "filesystem_store_chunk_size",
+        default=64 * 1024,
+        min=1,
+        help="Bytes that are read or written at once.",
+    ),
+    cfg.BoolOpt(
+        "filesystem_thin_provisioning",
+        default=False,
+        help="Leave holes instead of writing pieces that are all zeros.",
+    ),
+    cfg.IntOpt(
+        "filesystem_store_timeout",
+        default=0,
+        min=0,
+        help="Seconds after which a call into the file system is given up with 503; 0 waits.",
+    ),
+    cfg.IntOpt(
+        "filesystem_store_thread_pool_size",
+        default=10,
+        min=1,
+        help="Threads that make calls into the file system when it has a timeout.",
+    ),
+    cfg.IntOpt(
+        "filesystem_store_threadpool_threshold",
+        default=75,
+        min=1,
+        max=100,
+        help="Percentage of busy threads from which the log warns.",
+    ),
+)
+
+_OCTAL: Final = re.compile(r"[0-7]{1,4}", re.ASCII)
+_DEFAULT: Final = "images"
+
+
+def directories_of(opening: StoreOpening) -> tuple[DataDirectory, ...]:
+    """Return the directories of a store.
+
+    Raises:
+        Misconfigured: They are not what they should be.
+    """
+    values = Values(opening.values)
+    one = values.maybe("filesystem_store_datadir")
+    several = values.words("filesystem_store_datadirs")
+    if one is not None and several:
+        raise Misconfigured(
+            f"The store '{opening.store_id}' has both filesystem_store_datadir and "
+            "filesystem_store_datadirs; it can have one of them."
+        )
+    if not several:
+        path = opening.data_dir / _DEFAULT if one is None else Path(one)
+        if not path.is_absolute():
+            raise Misconfigured(
+                f"The store '{opening.store_id}': filesystem_store_datadir must be an absolute "
+                "path."
+            )
+        return (DataDirectory(path=str(path)),)
+    found = tuple(map(DataDirectory.parse, several))
+    if len({each.path for each in found}) < len(found):
+        raise Misconfigured(
+            f"The store '{opening.store_id}' names a directory twice in filesystem_store_datadirs."
+        )
+    return found
+
+
+def _open(opening: StoreOpening) -> Store:
+    values = Values(opening.values)
+    permissions = str(values.number("filesystem_store_file_perm"))
+    if _OCTAL.fullmatch(permissions) is None:
+        raise Misconfigured(
+            f"The store '{opening.store_id}': filesystem_store_file_perm must be up to four "
+            "octal digits."
+        )
+    return FilesystemStore(
+        opening.store_id,
+        directories_of(opening),
+        mode=int(permissions, 8),
+        sparse=values.flag("filesystem_thin_provisioning"),
+        chunk_size=values.number("filesystem_store_chunk_size"),
+    )
+
+
+DRIVER: Final = Driver(options=OPTIONS, opener=_open)
