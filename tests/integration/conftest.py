@@ -9,6 +9,7 @@ from typing import Any
 import openstack.connection
 import pytest
 
+from tests.support.ceph import Ceph, own_ceph, shared_ceph
 from tests.support.clients import (
     Access,
     Api,
@@ -55,6 +56,21 @@ def own_keystone(tmp_path: Path) -> Iterator[Keystone]:
     own.start()
     yield own
     own.stop()
+
+
+@pytest.fixture(scope="session")
+def ceph(tmp_path_factory: pytest.TempPathFactory) -> Ceph:
+    """A real Ceph that all tests of the run share: do not pause it, and use a pool of your own."""
+    Ceph.require(bindings=False)
+    return shared_ceph(_run_directory(tmp_path_factory) / "services", _run_owner())
+
+
+@pytest.fixture
+def lone_ceph(tmp_path: Path) -> Iterator[Ceph]:
+    """A real Ceph for this test alone, running; may be paused and killed."""
+    Ceph.require(bindings=False)
+    with own_ceph(tmp_path / "ceph") as own:
+        yield own
 
 
 @pytest.fixture(params=ENGINES)
