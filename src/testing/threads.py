@@ -45,3 +45,29 @@ def results(outcomes: list[T | Exception], *expected: type[Exception]) -> list[T
         elif not isinstance(outcome, expected):
             raise outcome
     return good
+
+
+def in_time(seconds: float, act: Callable[[], T]) -> T:
+    """Call *act* in a thread and return what it returns, or raise what it raises.
+
+    Raises:
+        AssertionError: It is not done after so many *seconds*; its thread is left behind.
+    """
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(act())
+        except BaseException as error:  # noqa: BLE001 - it is raised below
+            failure.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        message = f"it is not done after {seconds} s"
+        raise AssertionError(message)
+    if failure:
+        raise failure[0]
+    return outcome[0]

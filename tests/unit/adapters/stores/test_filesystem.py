@@ -7,13 +7,24 @@ import stat
 from collections import namedtuple
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
 from vitrine.core import errors
 from vitrine.ports.stores import SERVICE, BlobWriter
-from vitrine.testing.stores import MIB, StoreContract, patterned, rest_of, target_for, write_all
+from vitrine.testing.stores import (
+    MIB,
+    AwayContract,
+    FullContract,
+    StoreContract,
+    StrangerContract,
+    patterned,
+    rest_of,
+    target_for,
+    write_all,
+)
 
 Room = namedtuple("Room", ["f_bavail", "f_frsize", "f_blocks"])  # noqa: PYI024 - stands for a C structure
 
@@ -39,6 +50,12 @@ class _FilesystemContract(StoreContract):
     mode = 0
     sparse = False
     absent_urls = ("file:///var/lib/no-such-directory/a",)
+    large = 20 * MIB  # tests/integration/test_store_filesystem.py takes more
+    untried: ClassVar = {
+        AwayContract: "without a timeout, whoever waits for a file system waits",
+        StrangerContract: "a directory asks for no credentials",
+        FullContract: "tests/integration/test_store_filesystem.py has a file system to fill",
+    }
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> FilesystemStore:

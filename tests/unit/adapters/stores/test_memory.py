@@ -1,17 +1,32 @@
 """The store in memory."""
 
 from collections.abc import Callable, Collection
+from typing import ClassVar
 
 import pytest
 
 from vitrine.adapters.stores.memory import MemoryStore
 from vitrine.core import errors
 from vitrine.ports.stores import SERVICE
-from vitrine.testing.stores import StoreContract, patterned, target_for
+from vitrine.testing.stores import (
+    MIB,
+    AwayContract,
+    Full,
+    FullContract,
+    StoreContract,
+    StrangerContract,
+    patterned,
+    target_for,
+)
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, FullContract):
     absent_urls = ("memory://memory/none",)
+    large = 20 * MIB  # it does hold it
+    untried: ClassVar = {
+        AwayContract: "it is where its callers are",
+        StrangerContract: "it asks for no credentials",
+    }
 
     @pytest.fixture
     def store(self) -> MemoryStore:
@@ -20,6 +35,11 @@ class TestMemoryStore(StoreContract):
     @pytest.fixture
     def leftovers(self, store: MemoryStore) -> Callable[[], Collection[str]]:
         return store.contents
+
+    @pytest.fixture
+    def full(self) -> Full:
+        store = MemoryStore(capacity=3 * MIB)
+        return Full(store=store, leftovers=store.contents, size=3 * MIB + 1)
 
 
 def test_what_does_not_fit_is_refused_at_once_if_its_size_is_known() -> None:
