@@ -16,7 +16,6 @@ import threading
 from pathlib import Path
 from unittest import mock
 
-from vitrine import bootstrap
 from vitrine.__main__ import main
 from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
 from vitrine.ports.stores import BlobTarget, BlobWriter, StoredBlob, StoreIdentity
@@ -67,5 +66,5 @@ class PausingStore(FilesystemStore):
 
 
 if __name__ == "__main__":
-    with mock.patch.object(bootstrap, "FilesystemStore", PausingStore):
+    with mock.patch("vitrine.bootstrap.stores.FilesystemStore", PausingStore):
         main()

@@ -1,0 +1,179 @@
+"""The parts that the settings choose: what the use cases need from outside."""
+
+from typing import Final
+
+import attrs
+
+from vitrine.adapters.config.settings import (
+    IdentityKind,
+    KeystoneSettings,
+    LimitSettings,
+    Settings,
+)
+from vitrine.adapters.fetching.filtering import UrlFilter
+from vitrine.adapters.identity.anonymous import AnonymousAllowed
+from vitrine.adapters.identity.local import BUILT_IN_USERS, LocalIdentity, LocalUser
+from vitrine.adapters.identity.nobody import NoIdentity
+from vitrine.adapters.limits.settings import SettingsLimits
+from vitrine.adapters.notifications.bus import BusOptions
+from vitrine.adapters.notifications.drivers import notifier_for
+from vitrine.adapters.policy.authorizer import OsloAuthorizer
+from vitrine.adapters.policy.protections import read_protections
+from vitrine.adapters.signatures.lazy import LazySignatures
+from vitrine.core import errors
+from vitrine.core.protection import Protections, RuleFormat
+from vitrine.ports.authorization import Authorizer
+from vitrine.ports.clock import Clock
+from vitrine.ports.identity import IdentityProvider
+from vitrine.ports.limits import Limits
+from vitrine.ports.notifications import Notifier
+from vitrine.ports.persistence import Persistence
+from vitrine.ports.signatures import Signatures
+
+_LIMITS_TIMEOUT: Final = 10  # seconds
+
+
+def make_persistence(settings: Settings) -> Persistence:
+    """Return the database, without a connection to it yet."""
+    # Imported here: the drivers take their time, and not every service needs them.
+    from vitrine.adapters.persistence.sql.engines import Limits as PoolLimits  # noqa: PLC0415
+    from vitrine.adapters.persistence.sql.persistence import SqlPersistence  # noqa: PLC0415
+
+    database = settings.database
+    limits = PoolLimits(
+        connections=database.pool_size,
+        burst=database.max_overflow,
+        wait=database.pool_timeout,
+        recycle=database.recycle_time,
+    )
+    return SqlPersistence(database.url, limits=limits)
+
+
+def make_url_filter(settings: Settings) -> UrlFilter:
+    """Return which URLs users may name."""
+    urls = settings.imports.urls
+    return UrlFilter(
+        allowed_schemes=urls.allowed_schemes,
+        disallowed_schemes=urls.disallowed_schemes,
+        allowed_hosts=urls.allowed_hosts,
+        disallowed_hosts=urls.disallowed_hosts,
+        allowed_ports=urls.allowed_ports,
+        disallowed_ports=urls.disallowed_ports,
+        deny_private=urls.deny_private,
+    )
+
+
+def make_authorizer(settings: Settings) -> OsloAuthorizer:
+    """Return the policy.
+
+    Raises:
+        Misconfigured: It cannot be read.
+    """
+    return OsloAuthorizer(
+        policy_file=settings.policy.file,
+        policy_dirs=settings.policy.directories,
+        enforce_new_defaults=settings.policy.enforce_new_defaults,
+    )
+
+
+def make_protections(settings: Settings, authorizer: Authorizer) -> Protections:
+    """Return which properties are protected.
+
+    Raises:
+        Misconfigured: Their file cannot be read.
+    """
+    chosen = settings.protections
+    if chosen.file is None:
+        return Protections.none()
+    return read_protections(chosen.file, RuleFormat(chosen.rule_format), authorizer.knows)
+
+
+def make_identity(settings: Settings) -> IdentityProvider:
+    """Return who vouches for callers."""
+    provider = _plain_identity(settings)
+    return AnonymousAllowed(provider) if settings.api.allow_anonymous_access else provider
+
+
+def _plain_identity(settings: Settings) -> IdentityProvider:
+    match settings.identity.kind:
+        case IdentityKind.NONE:
+            return NoIdentity()
+        case IdentityKind.LOCAL:
+            users = [
+                LocalUser(name=user.name, project=user.project, roles=user.roles)
+                for user in settings.identity.local_users
+            ]
+            return LocalIdentity(users or BUILT_IN_USERS)
+        case IdentityKind.KEYSTONE:
+            return _keystone(settings.identity.keystone)
+
+
+def _keystone(settings: KeystoneSettings) -> IdentityProvider:
+    # keystoneauth, which only this needs
+    from vitrine.adapters.identity.account import ServiceAccount  # noqa: PLC0415
+    from vitrine.adapters.identity.keystone import KeystoneIdentity  # noqa: PLC0415
+
+    return KeystoneIdentity(
+        ServiceAccount(**attrs.asdict(settings.credentials)),
+        www_authenticate_uri=settings.www_authenticate_uri,
+        interface=settings.interface,
+        service_type=settings.service_type,
+        timeout=settings.timeout,
+        retries=settings.retries,
+        cache_time=settings.token_cache_time,
+        service_token_roles=settings.service_token_roles,
+        service_token_roles_required=settings.service_token_roles_required,
+    )
+
+
+def make_notifier(settings: Settings) -> Notifier:
+    """Return what tells others of changes."""
+    chosen = settings.notifications
+    options = BusOptions(
+        publisher_id=chosen.publisher_id,
+        topics=chosen.topics,
+        exchange=chosen.exchange,
+        transport_url=chosen.transport_url,
+        retry=chosen.retry,
+        files=settings.files,
+    )
+    return notifier_for(chosen.drivers, options, disabled=chosen.disabled, routes=chosen.routes)
+
+
+def make_limits(settings: Settings) -> Limits:
+    """Return where the limits of projects come from.
+
+    Raises:
+        Misconfigured: A package is missing, or there are no credentials.
+    """
+    if settings.limits.keystone:
+        return _keystone_limits(settings.limits)
+    return SettingsLimits(settings.limits.user_storage or None)
+
+
+def _keystone_limits(settings: LimitSettings) -> Limits:
+    try:
+        # oslo.limit and the SDK, which only this needs
+        from vitrine.adapters.limits.keystone import KeystoneLimits  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        raise errors.Misconfigured(
+            f"use_keystone_limits is set, and the Python package {missing.name} is not "
+            "installed: pip install 'vitrine[limits]'."
+        ) from None
+    account = attrs.asdict(settings.keystone_credentials)
+    kind = account.pop("kind")
+    endpoint = {f"endpoint_{name}": value for name, value in settings.keystone_endpoint.items()}
+    return KeystoneLimits(
+        {
+            **account,
+            **endpoint,
+            "auth_type": "v3applicationcredential" if kind == "application_credential" else None,
+            "endpoint_id": settings.keystone_endpoint_id,
+            "timeout": settings.keystone_timeout or _LIMITS_TIMEOUT,
+        }
+    )
+
+
+def make_signatures(settings: Settings, clock: Clock) -> Signatures:
+    """Return what verifies signatures of images."""
+    return LazySignatures(settings.signatures.certificates, settings.files, clock.now)
