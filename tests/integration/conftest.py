@@ -22,6 +22,7 @@ from tests.support.engines import EngineServer, EngineServers, Shelf
 from tests.support.images import Images
 from tests.support.server import OwnServers, Server, Servers
 from tests.support.services import ENGINES, Keystone, database, shared_keystone
+from tests.support.swift import Swift, shared_swift
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -71,6 +72,30 @@ def lone_ceph(tmp_path: Path) -> Iterator[Ceph]:
     Ceph.require(bindings=False)
     with own_ceph(tmp_path / "ceph") as own:
         yield own
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Swift:
+    """A real Swift that all tests of the run share: use a container of your own."""
+    Swift.require()
+    return shared_swift(_run_directory(tmp_path_factory) / "services", _run_owner())
+
+
+@pytest.fixture(scope="session")
+def keystone_swift(tmp_path_factory: pytest.TempPathFactory, keystone: Keystone) -> Swift:
+    """The same Swift, with the proxy that believes the shared Keystone."""
+    Swift.require()
+    return shared_swift(_run_directory(tmp_path_factory) / "services", _run_owner(), keystone)
+
+
+@pytest.fixture
+def own_swift(tmp_path: Path) -> Iterator[Swift]:
+    """A real Swift for this test alone, running; its proxy may be paused, killed and started."""
+    Swift.require()
+    own = Swift(tmp_path / "swift")
+    own.start()
+    yield own
+    own.stop()
 
 
 @pytest.fixture(params=ENGINES)
