@@ -1,5 +1,6 @@
 """Who is asking."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -7,17 +8,27 @@ import attrs
 from vitrine.core.context import Context
 
 
+def _no_header(_name: str) -> str | None:
+    return None
+
+
 @attrs.frozen(kw_only=True)
 class Credentials:
-    """What a request brought along. Never shown: `repr` hides both.
+    """What a request brought along. Never shown: `repr` hides all that may be secret.
 
     Attributes:
         token: The caller's token.
         service_token: The token of a service that sends the request along.
+        header: Returns what a header of the request says, several of one name joined
+            by commas. Anybody can say anything there: only for who knows the peer.
+        peer: The address of whoever holds the other end of the connection, whatever
+            headers say; empty for a Unix socket, None when nobody knows.
     """
 
     token: str | None = attrs.field(default=None, repr=False)
     service_token: str | None = attrs.field(default=None, repr=False)
+    header: Callable[[str], str | None] = attrs.field(default=_no_header, repr=False)
+    peer: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -14,15 +14,23 @@ class AnonymousAllowed(IdentityProvider):
     valid. When the provider cannot tell, nobody passes.
     """
 
-    def __init__(self, provider: IdentityProvider) -> None:
+    def __init__(self, provider: IdentityProvider, *, tokens_only: bool = True) -> None:
+        """Put *provider* behind this.
+
+        Args:
+            provider: Knows the others.
+            tokens_only: Whether it knows nobody who brings no token, so that it need
+                not be asked.
+        """
         self._provider = provider
+        self._tokens_only = tokens_only
 
     @property
     def challenge(self) -> str | None:
         return self._provider.challenge
 
     def identify(self, credentials: Credentials, request: Request) -> Context:
-        if not (credentials.token or credentials.service_token):
+        if self._tokens_only and not (credentials.token or credentials.service_token):
             return _ANYBODY
         try:
             return self._provider.identify(credentials, request)

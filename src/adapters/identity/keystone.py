@@ -15,6 +15,8 @@ from vitrine.adapters.identity.account import ServiceAccount
 from vitrine.adapters.identity.breaker import CircuitBreaker
 from vitrine.adapters.identity.cache import ExpiringCache
 from vitrine.adapters.identity.client import KeystoneClient
+from vitrine.adapters.identity.records import Record
+from vitrine.adapters.identity.shared import SharedTokens
 from vitrine.adapters.identity.tokens import AWAY, REFUSED, Verdict, Vouched
 from vitrine.core.context import Context
 from vitrine.core.errors import IdentityUnavailable, Unauthenticated
@@ -25,6 +27,7 @@ _log = logging.getLogger(__name__)
 _REFUSED_FOR = 5.0  # seconds for which a bad token is not asked about again
 _THRESHOLD = 5  # failures in a row
 _PAUSE = 5.0  # seconds
+_SKEW = 60.0  # seconds by which another machine's clock may be ahead
 # What can be in a header; anything else is no token, and no reason to ask.
 _TOKEN = re.compile(r"[!-~]{1,8192}")
 
@@ -80,6 +83,7 @@ class KeystoneIdentity(IdentityProvider):
         service_token_roles: Iterable[str] = ("service",),
         service_token_roles_required: bool = False,
         connections: int = 16,
+        shared: SharedTokens | None = None,
         now: Callable[[], datetime] = _utcnow,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -99,6 +103,7 @@ class KeystoneIdentity(IdentityProvider):
                 expired token, and is not bound by the user's access rules.
             service_token_roles_required: Whether a service without one is refused.
             connections: Questions that are on their way at once.
+            shared: What other processes have heard, asked before Keystone is.
             now: The time of day, for the end of tokens.
             monotonic: Seconds that never go back, for all that is remembered.
 
@@ -116,6 +121,7 @@ class KeystoneIdentity(IdentityProvider):
             f'Keystone uri="{www_authenticate_uri}"' if www_authenticate_uri else "Keystone"
         )
         self._service_type = service_type
+        self._shared = shared if cache_time > 0 else None
         self._timeout = timeout
         self._cache_time = cache_time
         self._service_roles = frozenset(role.lower() for role in service_token_roles)
@@ -171,7 +177,7 @@ class KeystoneIdentity(IdentityProvider):
             if first := verdict is None and flight is None:
                 flight = self._flights[question] = _Flight()
         if verdict is None and flight is not None:
-            if first:
+            if first and not self._heard_of(question, flight):
                 self._ask(question, token, flight, deadline)
             verdict = flight.wait(deadline)
             if verdict is None and first:
@@ -188,6 +194,21 @@ class KeystoneIdentity(IdentityProvider):
         if vouched is not None and (allow_expired or vouched.expires_at > self._now()):
             return vouched
         return self._bad.get(question)
+
+    def _heard_of(self, question: _Question, flight: _Flight) -> bool:
+        """Land *flight* if another process has heard that the token is good."""
+        digest, allow_expired = question
+        record = None if self._shared is None else self._shared.get(digest)
+        if record is None or not (allow_expired or record.vouched.expires_at > self._now()):
+            return False
+        age = (self._now() - record.asked_at).total_seconds()
+        left = self._cache_time - max(0.0, age)
+        if age < -_SKEW or left <= 0:
+            return False
+        with self._lock:
+            self._good.put(digest, record.vouched, until=self._monotonic() + left)
+            self._land(question, flight, record.vouched)
+        return True
 
     def _ask(self, question: _Question, token: str, flight: _Flight, deadline: float) -> None:
         """Send a thread to Keystone; *flight* lands when it is back, or at once if it cannot go."""
@@ -213,7 +234,7 @@ class KeystoneIdentity(IdentityProvider):
     def _go_and_ask(
         self, question: _Question, token: str, flight: _Flight, deadline: float
     ) -> None:
-        began = self._monotonic()
+        began, asked_at = self._monotonic(), self._now()
         verdict: Verdict = AWAY
         try:
             verdict = self._client.validate(token, allow_expired=question[1], deadline=deadline)
@@ -231,6 +252,16 @@ class KeystoneIdentity(IdentityProvider):
         with self._lock:
             verdict = self._remember(question, verdict, began)
             self._land(question, flight, verdict)
+        self._pass_on(question[0], verdict, asked_at)
+
+    def _pass_on(self, digest: bytes, verdict: Verdict, asked_at: datetime) -> None:
+        """Let other processes know."""
+        if self._shared is None:
+            return
+        if isinstance(verdict, Vouched):
+            self._shared.put(digest, Record(vouched=verdict, asked_at=asked_at))
+        else:
+            self._shared.forget(digest)
 
     def _remember(self, question: _Question, verdict: Verdict, began: float) -> Verdict:
         """Keep *verdict* for next time and return what it means for *question*.

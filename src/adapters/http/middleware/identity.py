@@ -22,6 +22,9 @@ class Identity:
             Credentials(
                 token=req.get_header("X-Auth-Token") or req.get_header("X-Storage-Token"),
                 service_token=req.get_header("X-Service-Token"),
+                header=req.get_header,
+                # Not remote_addr, which says loopback when nobody knows.
+                peer=req.env.get("REMOTE_ADDR"),
             ),
             Request(method=req.method, path=req.path),
         )
