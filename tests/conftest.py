@@ -9,7 +9,7 @@ import pytest
 from tests.support.contract import RESULTS_FILE, ContractPlugin
 
 # Asserts in what comes along for tests explain themselves as those in tests do.
-pytest.register_assert_rewrite("vitrine.testing")
+pytest.register_assert_rewrite("vitrine.testing", "tests.support.stores")
 
 # Told by HYPOTHESIS_PROFILE, or --hypothesis-profile. No deadline: machines differ.
 hypothesis.settings.register_profile("fast", max_examples=50, deadline=None)
