@@ -26,9 +26,9 @@ from vitrine.adapters.inspection.oslo import OsloInspector
 from vitrine.adapters.work.heartbeat import ThreadHeartbeat
 from vitrine.adapters.work.pump import ThreadPump
 from vitrine.bootstrap.background import Background, make_thread_jobs
+from vitrine.bootstrap.identities import make_identity
 from vitrine.bootstrap.parts import (
     make_authorizer,
-    make_identity,
     make_limits,
     make_notifier,
     make_persistence,

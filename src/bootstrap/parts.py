@@ -5,15 +5,10 @@ from typing import Final
 import attrs
 
 from vitrine.adapters.config.settings import (
-    IdentityKind,
-    KeystoneSettings,
     LimitSettings,
     Settings,
 )
 from vitrine.adapters.fetching.filtering import UrlFilter
-from vitrine.adapters.identity.anonymous import AnonymousAllowed
-from vitrine.adapters.identity.local import BUILT_IN_USERS, LocalIdentity, LocalUser
-from vitrine.adapters.identity.nobody import NoIdentity
 from vitrine.adapters.limits.settings import SettingsLimits
 from vitrine.adapters.notifications.bus import BusOptions
 from vitrine.adapters.notifications.drivers import notifier_for
@@ -24,7 +19,6 @@ from vitrine.core import errors
 from vitrine.core.protection import Protections, RuleFormat
 from vitrine.ports.authorization import Authorizer
 from vitrine.ports.clock import Clock
-from vitrine.ports.identity import IdentityProvider
 from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
@@ -86,44 +80,6 @@ def make_protections(settings: Settings, authorizer: Authorizer) -> Protections:
     if chosen.file is None:
         return Protections.none()
     return read_protections(chosen.file, RuleFormat(chosen.rule_format), authorizer.knows)
-
-
-def make_identity(settings: Settings) -> IdentityProvider:
-    """Return who vouches for callers."""
-    provider = _plain_identity(settings)
-    return AnonymousAllowed(provider) if settings.api.allow_anonymous_access else provider
-
-
-def _plain_identity(settings: Settings) -> IdentityProvider:
-    match settings.identity.kind:
-        case IdentityKind.NONE:
-            return NoIdentity()
-        case IdentityKind.LOCAL:
-            users = [
-                LocalUser(name=user.name, project=user.project, roles=user.roles)
-                for user in settings.identity.local_users
-            ]
-            return LocalIdentity(users or BUILT_IN_USERS)
-        case IdentityKind.KEYSTONE:
-            return _keystone(settings.identity.keystone)
-
-
-def _keystone(settings: KeystoneSettings) -> IdentityProvider:
-    # keystoneauth, which only this needs
-    from vitrine.adapters.identity.account import ServiceAccount  # noqa: PLC0415
-    from vitrine.adapters.identity.keystone import KeystoneIdentity  # noqa: PLC0415
-
-    return KeystoneIdentity(
-        ServiceAccount(**attrs.asdict(settings.credentials)),
-        www_authenticate_uri=settings.www_authenticate_uri,
-        interface=settings.interface,
-        service_type=settings.service_type,
-        timeout=settings.timeout,
-        retries=settings.retries,
-        cache_time=settings.token_cache_time,
-        service_token_roles=settings.service_token_roles,
-        service_token_roles_required=settings.service_token_roles_required,
-    )
 
 
 def make_notifier(settings: Settings) -> Notifier:

@@ -59,9 +59,9 @@ def _serve(operations: Operations[_SettingsT]) -> click.Command:
     )
     @click.option(
         "--identity",
-        type=click.Choice(["none", "local", "keystone"]),
+        type=click.Choice(["none", "local", "keystone", "trusted"]),
         help="Who vouches for callers: nobody (all are administrators), the users of the "
-        "configuration (for development), or Keystone.",
+        "configuration (for development), Keystone, or a trusted proxy.",
     )
     @click.option("--debug", is_flag=True, help="Log what happens in detail.")
     def serve(  # noqa: PLR0913 (one parameter for each option, as click has it)

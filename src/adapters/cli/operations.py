@@ -22,7 +22,7 @@ class Invocation:
         bind: Where to listen, as HOST:PORT.
         workers: Processes.
         threads: Requests that one process serves at once.
-        identity: ``none``, ``local`` or ``keystone``.
+        identity: ``none``, ``local``, ``keystone`` or ``trusted``.
         debug: Whether to log details.
     """
 

@@ -1,5 +1,8 @@
 """Who vouches for callers, from its sections to its settings."""
 
+import ipaddress
+from collections.abc import Iterator
+
 from vitrine.adapters.config.options import KEYSTONE_CREDENTIALS
 from vitrine.adapters.config.reading import Configuration, Values
 from vitrine.adapters.config.settings import (
@@ -8,6 +11,7 @@ from vitrine.adapters.config.settings import (
     IdentitySettings,
     KeystoneSettings,
     LocalUser,
+    TrustedSettings,
 )
 from vitrine.core.errors import Misconfigured
 
@@ -29,7 +33,20 @@ def read_identity(configuration: Configuration) -> IdentitySettings:
         kind=(kind := _kind(configuration)),
         keystone=_keystone(configuration, required=kind is IdentityKind.KEYSTONE),
         local_users=_users(configuration.section("local_identity").words("users")),
+        trusted=_trusted(configuration.section("trusted_identity")),
     )
+
+
+def _trusted(values: Values) -> TrustedSettings:
+    proxies = values.words("proxies")
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            raise Misconfigured(
+                f"[trusted_identity] proxies: '{proxy}' is neither an address nor a network."
+            ) from None
+    return TrustedSettings(proxies=proxies, secret=values.maybe("secret"))
 
 
 def read_credentials(
@@ -129,13 +146,42 @@ def _keystone(configuration: Configuration, *, required: bool) -> KeystoneSettin
         timeout=values.maybe_number("http_connect_timeout") or _DEFAULT_TIMEOUT,
         retries=values.number("http_request_max_retries"),
         token_cache_time=max(0, values.number("token_cache_time")),
-        memcached_servers=values.words("memcached_servers"),
-        memcache_security_strategy=values.text("memcache_security_strategy"),
-        memcache_secret_key=values.maybe("memcache_secret_key"),
+        token_cache_url=_token_cache(configuration),
+        token_cache_encrypted=values.text("memcache_security_strategy").upper() == "ENCRYPT",
+        token_cache_secret=values.maybe("memcache_secret_key"),
         service_token_roles=values.words("service_token_roles"),
         service_token_roles_required=values.flag("service_token_roles_required"),
         delay_auth_decision=values.flag("delay_auth_decision"),
     )
+
+
+def _token_cache(configuration: Configuration) -> str | None:
+    chosen = configuration.section("vitrine").maybe("token_cache_url")
+    servers = configuration.section("keystone_authtoken").words("memcached_servers")
+    if chosen is not None or not servers:
+        return chosen
+    return f"memcached://{','.join(servers)}"
+
+
+def idle(configuration: Configuration, settings: IdentitySettings) -> Iterator[str]:
+    """Yield what somebody set about the shared token cache, and what is not used."""
+    values = configuration.section("keystone_authtoken")
+    for option in values.options:
+        if option.startswith("memcache_pool_") and values.is_set(option):
+            yield (
+                f"[keystone_authtoken] {option} has no effect: nobody waits for the shared "
+                "token cache for more than half a second."
+            )
+    named = configuration.section("vitrine").maybe("token_cache_url") is not None
+    if named and values.words("memcached_servers"):
+        yield (
+            "[keystone_authtoken] memcached_servers has no effect: "
+            "[vitrine] token_cache_url goes before it."
+        )
+    if named and settings.kind is not IdentityKind.KEYSTONE:
+        yield (f"[vitrine] token_cache_url has no effect: identity is {settings.kind.value}.")
+    if settings.keystone.token_cache_url is not None and not settings.keystone.token_cache_time:
+        yield "The shared token cache has no effect: token_cache_time keeps no token."
 
 
 def _users(lines: tuple[str, ...]) -> tuple[LocalUser, ...]:

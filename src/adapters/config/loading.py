@@ -11,7 +11,7 @@ from oslo_config import cfg
 
 from vitrine.adapters.config.backends import add_backends, read_stores
 from vitrine.adapters.config.features import unbuilt, unknown
-from vitrine.adapters.config.identities import read_credentials, read_identity
+from vitrine.adapters.config.identities import idle, read_credentials, read_identity
 from vitrine.adapters.config.reading import Configuration, Values
 from vitrine.adapters.config.settings import (
     ApiSettings,
@@ -103,9 +103,11 @@ def load_with_values(command_line: CommandLine) -> tuple[Settings, Configuration
         notifications=_notifications(configuration, sources),
         profiler=_profiler(configuration.section("profiler")),
     )
+    _check_exposure(settings)
     warnings = (
         *unknown(configuration, iter(names)),
         *unbuilt(configuration),
+        *idle(configuration, identity),
         *_advice(configuration, settings, sources),
     )
     return attrs.evolve(settings, warnings=warnings), configuration
@@ -129,6 +131,16 @@ def _advice(configuration: Configuration, settings: Settings, sources: Sources) 
         yield (
             "The local identity is for development: whoever reaches "
             f"{settings.server.bind} can be any of its users."
+        )
+
+
+def _check_exposure(settings: Settings) -> None:
+    """Refuse to believe the headers of whoever can reach the service."""
+    trusted = settings.identity.kind is IdentityKind.TRUSTED
+    if trusted and not (settings.identity.trusted.proxies or _loopback(settings.server.host)):
+        raise Misconfigured(
+            f"With identity trusted and {settings.server.bind} to listen on, "
+            "[trusted_identity] proxies must say whose word counts."
         )
 
 

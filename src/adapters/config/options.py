@@ -2,7 +2,7 @@
 
 Where an option means what it means in a ``glance-api.conf``, it has the same
 section, name and default, so that such a file works as it is. Options that are
-this service's own are in ``[vitrine]`` and ``[local_identity]``.
+this service's own are in ``[vitrine]``, ``[local_identity]`` and ``[trusted_identity]``.
 """
 
 import attrs
@@ -78,11 +78,21 @@ _VITRINE = (
     ),
     cfg.StrOpt(
         "identity",
-        choices=["none", "local", "keystone"],
-        help="Who vouches for callers. keystone: tokens of the identity service. local: the "
+        choices=["none", "local", "keystone", "trusted"],
+        help="Who vouches for callers. keystone: tokens of the identity service. trusted: the "
+        "proxy of [trusted_identity], in headers. local: the "
         "users of [local_identity], for development. none: every caller is administrator. "
         "Without a value the flavor of [paste_deploy] decides: keystone when it begins with "
         "keystone, else none.",
+    ),
+    cfg.StrOpt(
+        "token_cache_url",
+        secret=True,
+        sample_default="redis://cache.example.org:6379/0",
+        help="Where all processes remember together which tokens are good, with identity "
+        "keystone: redis://HOST:PORT/NUMBER, rediss://... or memcached://HOST:PORT,HOST:PORT. "
+        "Without a value it is memcached_servers of [keystone_authtoken] where they are set; "
+        "else each process remembers alone.",
     ),
     cfg.BoolOpt(
         "deny_private",
@@ -458,21 +468,28 @@ _KEYSTONE = (
     cfg.ListOpt(
         "memcached_servers",
         deprecated_name="memcache_servers",
-        help="Caches shared by several servers. Without any, each process has its own.",
+        help="Caches shared by several servers, as HOST:PORT; not used when token_cache_url of "
+        "[vitrine] is set. Without any, each process has its own.",
     ),
     cfg.StrOpt(
         "memcache_security_strategy",
         default="None",
         choices=["None", "MAC", "ENCRYPT"],
         ignore_case=True,
-        help="How cached tokens are protected.",
+        help="ENCRYPT hides what is in the shared cache. It is always signed, so that nobody "
+        "else can put anything there: MAC and None are the same.",
     ),
-    cfg.StrOpt("memcache_secret_key", secret=True, help="The key of that protection."),
-    cfg.IntOpt("memcache_pool_dead_retry", default=300, help="Seconds a dead cache is left."),
-    cfg.IntOpt("memcache_pool_maxsize", default=10, help="Connections to each cache."),
-    cfg.IntOpt("memcache_pool_socket_timeout", default=3, help="Seconds to wait for a cache."),
-    cfg.IntOpt("memcache_pool_unused_timeout", default=60, help="Seconds a connection is kept."),
-    cfg.IntOpt("memcache_pool_conn_get_timeout", default=10, help="Seconds to wait for one."),
+    cfg.StrOpt(
+        "memcache_secret_key",
+        secret=True,
+        help="What the keys of that are made of, the same on all servers. Without a value it is "
+        "the password or secret of this section.",
+    ),
+    cfg.IntOpt("memcache_pool_dead_retry", default=300, help="No effect."),
+    cfg.IntOpt("memcache_pool_maxsize", default=10, help="No effect."),
+    cfg.IntOpt("memcache_pool_socket_timeout", default=3, help="No effect."),
+    cfg.IntOpt("memcache_pool_unused_timeout", default=60, help="No effect."),
+    cfg.IntOpt("memcache_pool_conn_get_timeout", default=10, help="No effect."),
     cfg.BoolOpt("memcache_use_advanced_pool", default=True, help="No effect."),
     cfg.ListOpt(
         "service_token_roles",
@@ -665,6 +682,25 @@ SECTIONS: tuple[Section, ...] = (
                 "users",
                 default=list(BUILT_IN_USERS),
                 help="The users, as NAME:PROJECT:ROLE|ROLE, separated by commas.",
+            ),
+        ),
+    ),
+    Section(
+        name="trusted_identity",
+        help="The proxy that says who is calling, with [vitrine] identity = trusted.",
+        options=(
+            cfg.ListOpt(
+                "proxies",
+                sample_default="192.0.2.10, 2001:db8::/64",
+                help="Addresses, or networks in CIDR notation, whose X-User-Id and other headers "
+                "are believed. Without any, only this machine's own, and the service listens "
+                "nowhere else. Whoever connects from there can be anybody.",
+            ),
+            cfg.StrOpt(
+                "secret",
+                secret=True,
+                help="What the proxy sends in X-Identity-Secret besides; nobody is believed "
+                "without. Unset: nothing.",
             ),
         ),
     ),

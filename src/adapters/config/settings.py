@@ -230,6 +230,7 @@ class IdentityKind(StrEnum):
     NONE = "none"
     LOCAL = "local"
     KEYSTONE = "keystone"
+    TRUSTED = "trusted"
 
 
 @attrs.frozen(kw_only=True)
@@ -292,9 +293,9 @@ class KeystoneSettings:
         timeout: Seconds to wait for the identity service.
         retries: Repetitions of a failed call.
         token_cache_time: Seconds for which a verified token is trusted; 0 for none.
-        memcached_servers: Shared caches, as HOST:PORT.
-        memcache_security_strategy: ``None``, ``MAC`` or ``ENCRYPT``.
-        memcache_secret_key: Its key, or None.
+        token_cache_url: Where processes remember tokens together, or None.
+        token_cache_encrypted: Whether what is there is hidden.
+        token_cache_secret: What it is sealed with; None for a secret of *credentials*.
         service_token_roles: Roles of which a service's token needs one.
         service_token_roles_required: Whether one without is refused.
         delay_auth_decision: Whether requests without a valid token pass on.
@@ -307,9 +308,9 @@ class KeystoneSettings:
     timeout: int
     retries: int
     token_cache_time: int
-    memcached_servers: tuple[str, ...]
-    memcache_security_strategy: str
-    memcache_secret_key: str | None = attrs.field(repr=False)
+    token_cache_url: str | None = attrs.field(repr=False)
+    token_cache_encrypted: bool
+    token_cache_secret: str | None = attrs.field(repr=False)
     service_token_roles: tuple[str, ...]
     service_token_roles_required: bool
     delay_auth_decision: bool
@@ -325,12 +326,26 @@ class LocalUser:
 
 
 @attrs.frozen(kw_only=True)
+class TrustedSettings:
+    """The proxy that says who is calling.
+
+    Attributes:
+        proxies: Addresses and networks that are believed; none for this machine only.
+        secret: What is sent along, or None.
+    """
+
+    proxies: tuple[str, ...]
+    secret: str | None = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
 class IdentitySettings:
     """Who vouches for callers, and the settings of each way of doing so."""
 
     kind: IdentityKind
     keystone: KeystoneSettings
     local_users: tuple[LocalUser, ...]
+    trusted: TrustedSettings
 
 
 @attrs.frozen(kw_only=True)
