@@ -28,6 +28,9 @@ class IdentityContract:
     unknown: ClassVar[Context | None] = None
     """What becomes of callers nobody vouches for; None when they are refused."""
 
+    services_bring_tokens: ClassVar[bool] = True
+    """Whether a service that sends a request along is known by a token of its own."""
+
     @pytest.fixture
     def provider(self) -> IdentityProvider:
         raise NotImplementedError
@@ -82,7 +85,9 @@ class IdentityContract:
     def test_a_service_token_adds_nothing_to_the_roles_of_the_caller(
         self, provider: IdentityProvider, known: Known
     ) -> None:
-        credentials = attrs.evolve(known.credentials, service_token=known.service_token)
+        # Where it is known otherwise, nobody has spoken of one.
+        token = known.service_token if self.services_bring_tokens else None
+        credentials = attrs.evolve(known.credentials, service_token=token)
         context = provider.identify(credentials, LIST_IMAGES)
         assert attrs.evolve(context, service_roles=frozenset()) == known.context
 
