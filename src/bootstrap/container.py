@@ -62,6 +62,7 @@ from vitrine.ports.signatures import Signatures
 from vitrine.ports.stores import Stores
 from vitrine.ports.work import Heartbeat, Pump
 from vitrine.usecases.catalogue import Images
+from vitrine.usecases.copies import Copies
 from vitrine.usecases.data import ImageData
 from vitrine.usecases.discarding import Discarding
 from vitrine.usecases.gate import Gate
@@ -104,7 +105,7 @@ class Container(containers.DeclarativeContainer):
     # what can be done
     quotas = providers.Singleton[Quotas](make_quotas, settings)
     units = providers.Singleton(Units, persistence, clock, ids, notifier)
-    gate = providers.Singleton(Gate, persistence, authorizer, protections)
+    gate = providers.Singleton(Gate, persistence, authorizer, protections, stores)
     removal = providers.Singleton(
         Removal,
         persistence=persistence,
@@ -138,6 +139,15 @@ class Container(containers.DeclarativeContainer):
         ids=ids,
         rules=providers.Singleton(make_catalogue_rules, settings),
     )
+    copies = providers.Singleton(
+        Copies,
+        units=units,
+        gate=gate,
+        stores=stores,
+        discarding=discarding,
+        clock=clock,
+        ids=ids,
+    )
     data = providers.Singleton(
         ImageData,
         persistence=persistence,
@@ -164,6 +174,7 @@ class Container(containers.DeclarativeContainer):
         limits=limits,
         quotas=quotas,
         pump=pump,
+        claims=discarding.provided.claims,
         clock=clock,
         rules=location_policy,
     )
@@ -244,6 +255,7 @@ class Container(containers.DeclarativeContainer):
         stores=stores,
         images=images,
         data=data,
+        copies=copies,
         locations=locations,
         sharing=sharing,
         metadefs=metadefs,

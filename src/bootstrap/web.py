@@ -22,6 +22,7 @@ from vitrine.ports.authorization import Authorizer
 from vitrine.ports.identity import IdentityProvider
 from vitrine.ports.stores import Stores
 from vitrine.usecases.catalogue import Images
+from vitrine.usecases.copies import Copies
 from vitrine.usecases.data import ImageData
 from vitrine.usecases.discovery import Discovery
 from vitrine.usecases.locations import Locations
@@ -88,6 +89,7 @@ def make_api(  # noqa: PLR0913 - everything that the routes lead to
     stores: Stores,
     images: Images,
     data: ImageData,
+    copies: Copies,
     locations: Locations,
     sharing: Sharing,
     metadefs: Metadefs,
@@ -98,6 +100,7 @@ def make_api(  # noqa: PLR0913 - everything that the routes lead to
     return Api(
         images=images,
         data=data,
+        copies=copies,
         locations=locations,
         sharing=sharing,
         metadefs=metadefs,

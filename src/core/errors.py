@@ -437,6 +437,17 @@ class BlobNotFound(NotFound):
 
 
 @attrs.define(eq=False)
+class CopyNotFound(NotFound):
+    """The image has no data in this store, or none any more."""
+
+    image_id: str
+    store_id: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} has no data in the store '{self.store_id}'."
+
+
+@attrs.define(eq=False)
 class StoresUnnamed(NotFound):
     """There is one store, which has no name, and so there is no list of stores."""
 
@@ -593,6 +604,14 @@ class BlobInUse(Conflict):
 
     def __str__(self) -> str:
         return "The image's data is in use and cannot be deleted now."
+
+
+@attrs.define(eq=False)
+class LocationBusy(Conflict):
+    """The bytes at this address are being given to an image, or deleted, by somebody else."""
+
+    def __str__(self) -> str:
+        return "The data at this location is in the hands of another request; please try again."
 
 
 @attrs.define(eq=False)

@@ -16,6 +16,7 @@ class SessionKind(enum.StrEnum):
     UPLOAD = "upload"
     DELETION = "deletion"
     DISCARD = "discard"
+    DOUBT = "doubt"
 
 
 @attrs.frozen(kw_only=True)
@@ -24,15 +25,16 @@ class Session:
 
     Attributes:
         id: A UUID.
-        kind: What is done.
+        kind: What is done. A discard deletes bytes that no image names any more; a doubt
+            finds out whether bytes that an image names were deleted after all.
         image_id: To whose bytes.
         started_at: UTC.
         store_id: The store that is written to; None for a deletion, which has to
             do with every store that keeps a copy.
         key: The name the bytes are kept under; None for a deletion.
         handle: What the store calls the unfinished object, where it gives it a
-            name of its own (a multipart upload, a volume); of a discard, the
-            address of what is to be deleted; else None.
+            name of its own (a multipart upload, a volume); of a discard or
+            a doubt, the address of the bytes; else None.
     """
 
     id: str

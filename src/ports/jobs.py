@@ -1,6 +1,7 @@
 """Where jobs are remembered; a part of the persistence."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 import attrs
@@ -43,4 +44,8 @@ class Jobs(Protocol):
 
         Those whose lease nobody holds, or has expired; oldest first, at most *limit*.
         """
+        ...
+
+    def forget(self, now: datetime) -> int:
+        """Forget jobs that need not be remembered from *now* on; return how many were."""
         ...

@@ -239,7 +239,10 @@ class Images(Protocol):
         ...
 
     def uses_location(self, url: str, *, besides: str) -> bool:
-        """Return whether an image that is not deleted, other than *besides*, has *url*."""
+        """Return whether an image that is not deleted, other than *besides*, has *url*.
+
+        In whatever form it is written there: what counts is `blob_at`.
+        """
         ...
 
 
@@ -289,6 +292,13 @@ class Leases(Protocol):
 
     def drop(self, key: str, holder: str) -> None:
         """Give a lease back; nothing happens if *holder* has it no more."""
+        ...
+
+    def forget(self, expired_for: timedelta) -> int:
+        """Forget leases that have expired so long ago; return how many were forgotten.
+
+        To those who had one it is lost, as if somebody else had taken it.
+        """
         ...
 
 

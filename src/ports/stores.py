@@ -12,7 +12,7 @@ import enum
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import attrs
 
@@ -169,6 +169,15 @@ class Store(Protocol):
     def holds(self, url: str) -> bool:
         """Return whether *url* has the form of a location in this very store."""
         ...
+
+    def canonical(self, url: str) -> str:
+        """Return *url*, a location in this store, as the store writes such a location today.
+
+        Without credentials, say, or with the name of the store. Contacts nobody, and
+        what it returns it returns as it is. A store whose locations always had one
+        form inherits this; one that wraps another store asks that one.
+        """
+        return url
 
     def begin(self, target: BlobTarget, identity: StoreIdentity) -> BlobWriter:
         """Begin to write a blob.
@@ -329,6 +338,7 @@ class StoreOpening:
     fetchers: Fetchers
 
 
+@runtime_checkable
 class StoreDriver(Protocol):
     """One kind of store: the entry point of its name in the group ``vitrine.stores``."""
 
@@ -343,5 +353,21 @@ class StoreDriver(Protocol):
         Raises:
             Misconfigured: The options cannot be used together, or a package is missing;
                 says which section, and which extra to install.
+        """
+        ...
+
+
+@runtime_checkable
+class FurtherOptions(Protocol):
+    """A driver that has more options, depending on what its first ones say."""
+
+    def further_options(self, values: Mapping[str, object]) -> Sequence[object]:
+        """Return the other options of a store's section, as oslo.config has them.
+
+        Args:
+            values: Of `StoreDriver.options`, as in `StoreOpening`.
+
+        Raises:
+            Misconfigured: There are none for these values.
         """
         ...

@@ -3,32 +3,48 @@
 from typing import Final
 
 from vitrine.core import errors
+from vitrine.core.images.addresses import scheme_of
 from vitrine.core.images.image import Location
 from vitrine.core.images.locations import (
     OWN_SCHEMES,
     WEB_SCHEMES,
     LocationRules,
     NewLocation,
-    scheme_of,
 )
 from vitrine.ports.fetching import Fetcher
-from vitrine.ports.stores import Store, StoreIdentity, Stores
+from vitrine.ports.stores import Ability, Store, StoreIdentity, Stores
+from vitrine.usecases.blobs import Claims
+from vitrine.usecases.repair import repaired_location
 
 _WEB: Final = "http"  # the kind of store that reads from other people's servers
+
+
+def check_web(fetcher: Fetcher, url: str) -> None:
+    """Refuse an http address that the operator does not let users name.
+
+    Raises:
+        UrlRefused: It is one.
+    """
+    if scheme_of(url) in WEB_SCHEMES:
+        fetcher.check(url)
 
 
 class Admission:
     """Asks whether bytes are where a caller says, once for each address.
 
     Made for one request or one job: a story that is told again gets the answers
-    that it got before, and no store is asked twice.
+    that it got before, and no store is asked twice. What it says holds as long as
+    *claims* do: nobody deletes the bytes before they have become the image's.
     """
 
-    def __init__(self, stores: Stores, fetcher: Fetcher, identity: StoreIdentity) -> None:
+    def __init__(
+        self, stores: Stores, fetcher: Fetcher, identity: StoreIdentity, claims: Claims
+    ) -> None:
         """Ask nobody yet."""
         self._stores = stores
         self._fetcher = fetcher
         self._identity = identity
+        self._claims = claims
         self._checked: set[str] = set()
         self._sizes: dict[str, int] = {}
 
@@ -42,31 +58,26 @@ class Admission:
             measure=self.measure,
         )
 
-    def check_web(self, url: str) -> None:
-        """Refuse an http address that the operator does not let users name.
-
-        Raises:
-            UrlRefused: It is one.
-        """
-        if scheme_of(url) in WEB_SCHEMES and url not in self._checked:
-            self._fetcher.check(url)
-            self._checked.add(url)
-
     def place(self, new: NewLocation) -> Location:
         """Return a location as it is remembered, with its store.
 
         Raises:
             InvalidLocation: No store could keep it, or it is not for callers to name.
             UrlRefused: The operator is against it.
+            LocationBusy: Somebody is about to delete what is there.
         """
         if scheme_of(new.url) in OWN_SCHEMES:
             raise errors.InvalidLocation("its scheme is not for callers to use")
         store = self._store(new)
-        self.check_web(new.url)
+        if new.url not in self._checked:
+            check_web(self._fetcher, new.url)
+            self._checked.add(new.url)
+        if Ability.DELETE in store.abilities:
+            self._claims.take(new.url)
         metadata = dict(new.metadata)
         if self._stores.multiple:
             metadata["store"] = store.id
-        return Location(url=new.url, metadata=metadata)
+        return repaired_location(self._stores, Location(url=new.url, metadata=metadata))
 
     def measure(self, location: Location) -> int:
         """Return how many bytes there are at a location.

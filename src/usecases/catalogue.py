@@ -175,9 +175,29 @@ class Images:
         Raises:
             ImageNotFound: The caller may not see it, or there is none.
         """
-        record = self._gate.find(context, image_id)
+        found = self._gate.look(context, image_id)
+        record = self._gate.repaired(found)
         self._gate.require(context, record, policy.GET_IMAGE)
-        return self._gate.shown(context, record.image)
+        image = record.image if record is found else self._repair(context, record)
+        return self._gate.shown(context, image)
+
+    def _repair(self, context: Context, record: ImageRecord) -> Image:
+        """Remember how the locations of an image should be written, if the caller may write.
+
+        Whatever comes in between, the caller sees them so.
+        """
+
+        def story(unit: Unit) -> Image:
+            found = self._gate.look(context, record.image.id)
+            now = self._gate.repaired(found)
+            return now.image if now is found else self._save(unit, found.image, now.image)
+
+        try:
+            self._gate.check_may_change(context)
+            self._gate.change(context, record, policy.MODIFY_IMAGE)
+            return self._units.run(story)
+        except errors.VitrineError:
+            return record.image
 
     def list(self, context: Context, request: ListRequest) -> Page:
         """Return one page of the images the caller may see.
@@ -248,12 +268,16 @@ class Images:
             ImageChanged: It is in none of the versions *expected*.
             Forbidden, Conflict, Invalid, LimitExceeded: See `apply_changes`.
             QuotaExceeded: The owner has no room for another location.
-            LocationKept: A location was to be removed, and its store did not delete
+            LocationBusy: Somebody deletes the data that a new location leads to.
+            LocationKept: A location was to be removed, and its store refused to delete
                 the data; the image is as before, but for what was deleted already.
+            StoreUnavailable: The store of a removed location does not answer. The
+                location is off the image, and its data deleted later.
         """
         self._gate.check_may_change(context)
         identity, holder = StoreIdentity(caller=context), self._ids.new()
-        admission = Admission(self._stores, self._fetcher, identity)
+        claims = self._discarding.claims()
+        admission = Admission(self._stores, self._fetcher, identity, claims)
 
         def story(unit: Unit) -> tuple[Image, Image, tuple[Session, ...]]:
             record = self._gate.find(context, image_id)
@@ -271,13 +295,18 @@ class Images:
             changed = apply_changes(image, changes, patch, self._clock.now())
             if changed is image:
                 return image, image, ()
+            claims.hold(unit)
             saved = self._save(unit, image, changed, self._size_limits(image, changed))
             gone = taken_off(image, changed)
             return image, saved, self._discarding.intend(unit, saved, gone, holder)
 
-        before, after, sessions = self._units.run(story)
+        with claims:
+            before, after, sessions = self._units.run(story)
         if sessions:
-            self._discarding.carry_out(before, after, sessions, holder, identity)
+            try:
+                self._discarding.carry_out(before, after, sessions, holder, identity)
+            except (errors.BlobInUse, errors.NotPermitted) as refusal:
+                raise errors.LocationKept from refusal
         return self._gate.shown(context, after)
 
     def _size_limits(self, before: Image, after: Image) -> Mapping[Resource, int | None]:

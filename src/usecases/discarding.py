@@ -2,7 +2,8 @@
 
 The list of locations is changed first and what is to be deleted is recorded with
 it, so no reader is led to bytes that are gone and nothing is ever forgotten.
-Only then are the stores asked. What one refuses to delete is put back.
+Only then are the stores asked. What one refuses to delete is put back; what nobody
+can tell, because a store does not answer, is asked again until it is clear.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.persistence import CloseSession, HoldLease, OpenSession, Persistence
 from vitrine.ports.stores import SERVICE, Ability, Store, StoreIdentity, Stores
 from vitrine.ports.work import Heartbeat
-from vitrine.usecases.blobs import delete_blob
+from vitrine.usecases.blobs import Blobs, Claims, Fate
 from vitrine.usecases.units import Unit, Units
 
 _log: Final = logging.getLogger(__name__)
@@ -62,6 +63,11 @@ class Discarding:
         self._heartbeat = heartbeat
         self._clock = clock
         self._ids = ids
+        self._blobs = Blobs(persistence=persistence, heartbeat=heartbeat, ids=ids)
+
+    def claims(self) -> Claims:
+        """Return what keeps bytes from being deleted while an image is given them."""
+        return self._blobs.claims()
 
     def intend(
         self, unit: Unit, image: Image, locations: Sequence[Location], holder: str
@@ -100,53 +106,85 @@ class Discarding:
         sessions: Sequence[Session],
         holder: str,
         identity: StoreIdentity,
-    ) -> None:
-        """Delete what was intended when *before* became *after*.
+    ) -> bool:
+        """Delete what was intended when *before* became *after*; return whether all was there.
 
         Raises:
-            LocationKept: A store did not delete. Unless somebody changed the image
+            BlobInUse, NotPermitted: A store refused. Unless somebody changed the image
                 since, it is as it was before, but for what was deleted already.
+            StoreUnavailable: A store does not answer. The image stays as it is now, and
+                housekeeping deletes what is left.
         """
-        left = list(sessions)
+        left, ended, complete = list(sessions), list[Session](), True
         with contextlib.ExitStack() as kept:
             for session in sessions:
                 kept.enter_context(self._heartbeat.keep(session.id, holder))
             try:
                 while left:
-                    self._delete(left[0], identity)
-                    del left[0]
-            except errors.VitrineError as refusal:
+                    fate = self._delete(left[0], identity)
+                    complete = complete and fate is not Fate.GONE
+                    session = left.pop(0)
+                    if fate is not Fate.BUSY:
+                        ended.append(session)
+            except errors.StoreUnavailable:
+                self._units.run(lambda unit: _close(unit, ended))
+                raise
+            except (errors.BlobInUse, errors.NotPermitted) as refusal:
                 _log.warning("A location of image %s stays: %s", after.id, refusal)
                 self._units.run(
-                    lambda unit: self._take_back(unit, before, after, sessions, left, holder=holder)
+                    lambda unit: self._take_back(unit, before, after, ended, left, holder=holder)
                 )
-                raise errors.LocationKept from refusal
-            self._units.run(lambda unit: _close(unit, sessions))
+                raise
+            self._units.run(lambda unit: _close(unit, ended))
+        return complete
 
-    def _delete(self, session: Session, identity: StoreIdentity) -> None:
-        url = session.handle
-        # The image itself may have been given the address again since.
-        if url is None or self._persistence.images.uses_location(url, besides=""):
-            return
+    def finish(self, sessions: Sequence[Session], holder: str, identity: StoreIdentity) -> None:
+        """Delete what was intended for images that are no more, as far as that works now."""
+        for session in sessions:
+            try:
+                with self._heartbeat.keep(session.id, holder):
+                    self._finish(session, identity)
+            except errors.VitrineError as error:
+                _log.warning("Data of image %s is deleted later: %s", session.image_id, error)
+
+    def recover(self, session: Session, holder: str) -> None:
+        """Delete what its owner left undeleted; *holder* has the lease now.
+
+        Raises:
+            VitrineError: The store does not delete, or somebody else is at it; the
+                intent stays.
+        """
+        with self._heartbeat.keep(session.id, holder):
+            self._finish(session, SERVICE)
+
+    def _finish(self, session: Session, identity: StoreIdentity) -> None:
+        if self._delete(session, identity) is Fate.BUSY:
+            raise errors.LocationBusy
+        self._units.run(lambda unit: _close(unit, [session]))
+
+    def _delete(self, session: Session, identity: StoreIdentity) -> Fate:
         store = self._stores.get(session.store_id or "")
-        delete_blob(store, url, identity, session.image_id)
+        # The image itself may have been given the address again since.
+        return self._blobs.delete(
+            store, session.handle or "", identity, session.image_id, besides=""
+        )
 
     def _take_back(  # noqa: PLR0913 - all there was, and all that is left
         self,
         unit: Unit,
         before: Image,
         after: Image,
-        sessions: Sequence[Session],
+        ended: Sequence[Session],
         left: Sequence[Session],
         *,
         holder: str,
     ) -> None:
-        for session in sessions:
+        for session in (*ended, *left):
             unit.do(HoldLease(session.id, holder))
+        _close(unit, ended)
         record = self._persistence.images.get(after.id)
         if record is None or record.image.status not in _HAS_DATA or record.image.deletion:
             # There is no image to put it back on: housekeeping tries again to delete it.
-            _close(unit, [session for session in sessions if session not in left])
             return
         image = record.image
         urls = Counter(session.handle for session in left)
@@ -159,17 +197,7 @@ class Discarding:
         else:
             restored = attrs.evolve(image, locations=(*image.locations, *put_back))
         unit.tell_image(EventType.IMAGE_UPDATE, unit.save(image, restored))
-        _close(unit, sessions)
-
-    def recover(self, session: Session, holder: str) -> None:
-        """Delete what its owner left undeleted; *holder* has the lease now.
-
-        Raises:
-            VitrineError: The store does not delete; the intent stays.
-        """
-        with self._heartbeat.keep(session.id, holder):
-            self._delete(session, SERVICE)
-            self._units.run(lambda unit: _close(unit, [session]))
+        _close(unit, left)
 
 
 def _close(unit: Unit, sessions: Sequence[Session]) -> None:

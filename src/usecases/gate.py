@@ -13,16 +13,23 @@ from vitrine.core.policy import GET_IMAGE, hides_target
 from vitrine.core.protection import Operation, Protections
 from vitrine.ports.authorization import Authorizer
 from vitrine.ports.persistence import Persistence
+from vitrine.ports.stores import Stores
+from vitrine.usecases.repair import repaired
 
 
 class Gate:
     """Finds images for callers, and shows them what they may see of them."""
 
     def __init__(
-        self, persistence: Persistence, authorizer: Authorizer, protections: Protections
+        self,
+        persistence: Persistence,
+        authorizer: Authorizer,
+        protections: Protections,
+        stores: Stores,
     ) -> None:
         """Take what decides."""
         self._persistence = persistence
+        self._stores = stores
         self._authorizer = authorizer
         self._protections = protections
 
@@ -49,8 +56,23 @@ class Gate:
     def find(self, context: Context, image_id: str) -> ImageRecord:
         """Return the image if the rules of the domain let the caller see it.
 
+        Its locations are put right, so whoever saves a change of it saves that too.
+
         Raises:
             ImageNotFound: They do not, or it is not there.
+        """
+        return self.repaired(self.look(context, image_id))
+
+    def repaired(self, record: ImageRecord) -> ImageRecord:
+        """Return *record* with locations that are put right: the same one if they are."""
+        image = repaired(self._stores, record.image)
+        return record if image is record.image else attrs.evolve(record, image=image)
+
+    def look(self, context: Context, image_id: str) -> ImageRecord:
+        """Return the image as it is remembered, if `find` finds it.
+
+        Raises:
+            ImageNotFound: It does not.
         """
         record = self._persistence.images.get(image_id, member=context.project_id)
         if record is None or not access.may_see(record, context):
@@ -101,6 +123,7 @@ class Gate:
 
     def shown(self, context: Context, image: Image) -> Image:
         """Return *image* with only those properties and locations the caller may see."""
+        image = repaired(self._stores, image)
         if not access.may_see_locations(image, context):
             image = attrs.evolve(image, locations=())
         if self._protections.active:

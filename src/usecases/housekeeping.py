@@ -20,6 +20,7 @@ _log: Final = logging.getLogger(__name__)
 
 _BATCH: Final = 100  # sessions looked at in one round
 _KEEP_COMMITS: Final = timedelta(hours=2)
+_PAUSE_OF_JOBS: Final = timedelta(minutes=10)  # there is no index to find old ones by
 _CUT_OFF: Final = "The upload was cut off."
 
 
@@ -47,6 +48,7 @@ class Housekeeping:
         self._heartbeat = heartbeat
         self._clock = clock
         self._ids = ids
+        self._next_look_at_jobs = clock.now()
 
     def run(self) -> int:
         """End every abandoned session that can be ended now; return how many were.
@@ -60,8 +62,18 @@ class Housekeeping:
                 ended += self._take_over(session.id)
             except errors.VitrineError as error:
                 _log.warning("Cleaning up after image %s waits: %s", session.image_id, error)
-        self._persistence.forget_commits(_KEEP_COMMITS)
+        self._sweep()
         return ended
+
+    def _sweep(self) -> None:
+        """Forget what nobody asks for any more."""
+        self._persistence.forget_commits(_KEEP_COMMITS)
+        # Of those who ended between taking one and giving it back.
+        self._persistence.leases.forget(self._heartbeat.ttl)
+        now = self._clock.now()
+        if now >= self._next_look_at_jobs:
+            self._persistence.jobs.forget(now)
+            self._next_look_at_jobs = now + _PAUSE_OF_JOBS
 
     def _take_over(self, session_id: str) -> bool:
         """End one session if nobody else does; return whether it was ended here."""
@@ -85,6 +97,8 @@ class Housekeeping:
                 self._removal.recover(session, holder)
             case SessionKind.DISCARD:
                 self._discarding.recover(session, holder)
+            case SessionKind.DOUBT:
+                self._removal.settle(session, holder)
 
     def _end_upload(self, session: Session, holder: str) -> None:
         """Remove what an upload left, then put its image back into the queue."""

@@ -10,8 +10,9 @@ from vitrine.core import errors, policy
 from vitrine.core.context import Context
 from vitrine.core.digests import Digest, Digests, Fingerprint
 from vitrine.core.events import EventType
+from vitrine.core.images.addresses import blob_at, scheme_of
 from vitrine.core.images.image import Image, Location
-from vitrine.core.images.locations import WEB_SCHEMES, NewLocation, is_hex_digest, scheme_of
+from vitrine.core.images.locations import WEB_SCHEMES, NewLocation, is_hex_digest
 from vitrine.core.images.status import Status
 from vitrine.core.jobs import Job, JobKind, check_free, holder_of, locked, unlocked
 from vitrine.core.quota import Quotas, Resource, within
@@ -20,9 +21,10 @@ from vitrine.ports.fetching import Fetcher
 from vitrine.ports.jobs import CreateJob, SaveJob
 from vitrine.ports.limits import Limits
 from vitrine.ports.persistence import Persistence
-from vitrine.ports.stores import SERVICE, BlobReader, StoreIdentity, Stores
+from vitrine.ports.stores import SERVICE, BlobReader, Stores
 from vitrine.ports.work import Pump, Sink
-from vitrine.usecases.admission import Admission
+from vitrine.usecases.admission import Admission, check_web
+from vitrine.usecases.blobs import Claims
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.jobs import Handler, Interrupted, Work
 from vitrine.usecases.units import Unit, Units
@@ -120,13 +122,12 @@ class Locations:
             ImportRunning: The image is in the hands of another job.
         """
         self._gate.check_may_change(context)
-        admission = Admission(self._stores, self._fetcher, StoreIdentity(caller=context))
 
         def story(unit: Unit) -> None:
             image = self._addable(context, image_id, url)
             if promise is not None:
                 promise.digest()
-            admission.check_web(url)
+            check_web(self._fetcher, url)
             self._free(unit, image)
             job = self._job(context, image, url, promise)
             unit.do(CreateJob(job))
@@ -200,10 +201,11 @@ class LocationImport(Handler):
         limits: Limits,
         quotas: Quotas,
         pump: Pump,
+        claims: Callable[[], Claims],
         clock: Clock,
         rules: LocationPolicy,
     ) -> None:
-        """Take the parts."""
+        """Take the parts; *claims* makes what keeps bytes from being deleted meanwhile."""
         self._persistence = persistence
         self._units = units
         self._stores = stores
@@ -211,6 +213,7 @@ class LocationImport(Handler):
         self._limits = limits
         self._quotas = quotas
         self._pump = pump
+        self._claims = claims
         self._clock = clock
         self._rules = rules
 
@@ -218,8 +221,7 @@ class LocationImport(Handler):
         """Locate, hash, and end the job."""
         url = cast("str", work.job.input["loc_url"])
         promised = _promised(work.job)
-        admission = Admission(self._stores, self._fetcher, SERVICE)
-        image = self._units.run(lambda unit: self._locate(unit, work, admission, url, promised))
+        image = self._located(work, url, promised)
         if image is None:
             return
         if promised is not None:
@@ -259,6 +261,20 @@ class LocationImport(Handler):
         return record.image
 
     # --- the address -----------------------------------------------------------------
+
+    def _located(self, work: Work, url: str, promised: Digest | None) -> Image | None:
+        with self._claims() as claims:
+            admission = Admission(self._stores, self._fetcher, SERVICE, claims)
+
+            def story(unit: Unit) -> Image | None:
+                image = self._locate(unit, work, admission, url, promised)
+                claims.hold(unit)
+                return image
+
+            try:
+                return self._units.run(story)
+            except errors.LocationBusy:
+                raise Interrupted from None
 
     def _locate(
         self,
@@ -349,7 +365,7 @@ class LocationImport(Handler):
         self._units.run(story)
 
     def _try_to_read(self, work: Work, image: Image, url: str, algorithm: str) -> Fingerprint:
-        location = next((each for each in image.locations if each.url == url), None)
+        location = _find(image, url)
         if location is None:
             raise errors.BlobNotFound
         for _ in range(self._rules.attempts - 1):
@@ -390,8 +406,13 @@ def _promised(job: Job) -> Digest | None:
     return Promise(algorithm=promise["os_hash_algo"], value=promise["os_hash_value"]).digest()
 
 
+def _find(image: Image, url: str) -> Location | None:
+    # It may have been written in another form since.
+    return next((each for each in image.locations if blob_at(each.url) == blob_at(url)), None)
+
+
 def _has(image: Image, url: str) -> bool:
-    return any(location.url == url for location in image.locations)
+    return _find(image, url) is not None
 
 
 def _save(unit: Unit, before: Image, after: Image) -> None:

@@ -126,9 +126,6 @@ class Faults:
             return errors.StoreFull() if name in _FILL else None
         if port not in _UNAVAILABLE or name in _NEVER_RAISE:
             return None
-        if (self.fault, self.moment, port) == (Fault.OUTAGE, Moment.AFTER, "store"):
-            # What a store did with its last breath, nobody can tell.
-            return None
         return _UNAVAILABLE[port]()
 
     # --- the ports -------------------------------------------------------------------

@@ -33,6 +33,7 @@ from vitrine.ports.persistence import Persistence
 from vitrine.ports.signatures import Signatures, Verification
 from vitrine.ports.stores import Store, StoreInfo
 from vitrine.usecases.catalogue import CatalogueRules, Images
+from vitrine.usecases.copies import Copies
 from vitrine.usecases.data import DataRules, ImageData
 from vitrine.usecases.discarding import Discarding
 from vitrine.usecases.gate import Gate
@@ -147,7 +148,9 @@ class House:
             self.persistence.leases, ttl=TTL, monotonic=self.clock.monotonic
         )
         self.units = Units(self.persistence, self.clock, self.ids, bus)
-        self.gate = Gate(self.persistence, _AUTHORIZER, protections or Protections.none())
+        self.gate = Gate(
+            self.persistence, _AUTHORIZER, protections or Protections.none(), self.catalogue
+        )
         self.removal = Removal(
             persistence=self.persistence,
             units=self.units,
@@ -177,6 +180,14 @@ class House:
             clock=self.clock,
             ids=self.ids,
             rules=catalogue_rules,
+        )
+        self.copies = Copies(
+            units=self.units,
+            gate=self.gate,
+            stores=self.catalogue,
+            discarding=self.discarding,
+            clock=self.clock,
+            ids=self.ids,
         )
         self.data = ImageData(
             persistence=self.persistence,
@@ -231,6 +242,7 @@ class House:
             limits=self.limits,
             quotas=self.quotas,
             pump=InlinePump(),
+            claims=self.discarding.claims,
             clock=self.clock,
             rules=place,
         )

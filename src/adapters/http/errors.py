@@ -53,6 +53,7 @@ STATUS_OF_OPERATION: Mapping[tuple[str, type[errors.VitrineError]], int] = Mappi
         # an upload that does so is a malformed request.
         ("POST /v2/images/{image_id}/import", errors.UnknownStore): 409,
         ("POST /v2/images/{image_id}/import", errors.FormatsMissing): 409,
+        ("DELETE /v2/stores/{store_id}/{image_id}", errors.UnknownStore): 409,
     }
 )
 """Exceptions, by operation (method and route) and by kind or class."""

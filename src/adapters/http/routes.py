@@ -35,6 +35,7 @@ from vitrine.adapters.http.resources.metadefs import (
     ResourceTypesResource,
 )
 from vitrine.adapters.http.resources.schemas import SchemaResource
+from vitrine.adapters.http.resources.stores import CopyResource
 from vitrine.adapters.http.schemas.image import ImageSchema
 from vitrine.adapters.http.schemas.member import member_document, members_document
 from vitrine.adapters.http.schemas.metadefs import METADEF_SCHEMAS
@@ -42,6 +43,7 @@ from vitrine.adapters.http.schemas.task import task_document, tasks_document
 from vitrine.adapters.http.shell import App
 from vitrine.adapters.http.views import ImageDisplay
 from vitrine.usecases.catalogue import Images
+from vitrine.usecases.copies import Copies
 from vitrine.usecases.data import ImageData
 from vitrine.usecases.discovery import Discovery
 from vitrine.usecases.locations import Locations
@@ -55,6 +57,7 @@ class Api:
 
     images: Images
     data: ImageData
+    copies: Copies
     locations: Locations
     sharing: Sharing
     metadefs: Metadefs
@@ -84,6 +87,7 @@ def routes(api: Api) -> Callable[[App], None]:
         app.add_route(f"{image}/actions/reactivate", ReactivateResource(api.images))
         app.add_route(f"{image}/members", MembersResource(api.sharing))
         app.add_route(f"{image}/members/{{member_id}}", MemberResource(api.sharing))
+        app.add_route("/v2/stores/{store_id}/{image_id}", CopyResource(api.copies))
         app.add_route("/v2/info/import", ImportInfoResource(api.discovery))
         app.add_route("/v2/info/stores", StoresInfoResource(api.discovery))
         app.add_route("/v2/info/stores/detail", StoresDetailResource(api.discovery))

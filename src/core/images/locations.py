@@ -34,12 +34,6 @@ _LONGEST_POSITION: Final = 9  # digits; no list is as long
 _HEX: Final = re.compile("[0-9a-f]+")
 
 
-def scheme_of(url: str) -> str:
-    """Return the scheme of an address in lower case, empty if it has none."""
-    scheme, colon, _ = url.partition("://")
-    return scheme.lower() if colon else ""
-
-
 @attrs.frozen(kw_only=True)
 class Validation:
     """What a caller says that the bytes at an address hash to."""

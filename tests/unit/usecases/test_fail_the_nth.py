@@ -156,6 +156,10 @@ def with_a_copy_less(world: World, house: House, image_id: str) -> bool:
     return has_data(world, house, image_id) and len(house.stored(image_id).locations) == 1
 
 
+def take_out_of_a_store(world: World, house: House, image_id: str) -> None:
+    house.copies.delete(ADMIN, "first", image_id)
+
+
 def take_a_location_off(world: World, house: House, image_id: str) -> None:
     house.images.change(ADMIN, image_id, (Change(op=Op.REMOVE, path=("locations", "0")),))
 
@@ -306,6 +310,7 @@ SCENARIOS = {
     ),
     "deletion": Scenario(prepare=two_copies, act=delete, done=is_deleted, partly=with_a_copy_less),
     "a location less": Scenario(prepare=two_copies, act=take_a_location_off, done=with_a_copy_less),
+    "a store less": Scenario(prepare=two_copies, act=take_out_of_a_store, done=with_a_copy_less),
     "creation": Scenario(prepare=active, act=create, done=is_created),
     "patch": Scenario(prepare=active, act=patch, done=is_patched),
     "tag": Scenario(prepare=active, act=tag, done=is_tagged),
@@ -329,6 +334,11 @@ SCENARIOS = {
     ),
     "clean-up after a location": Scenario(
         prepare=died(two_copies, take_a_location_off, "store.delete", Moment.BEFORE),
+        act=clean_up,
+        done=with_a_copy_less,
+    ),
+    "clean-up after a store": Scenario(
+        prepare=died(two_copies, take_out_of_a_store, "store.delete", Moment.BEFORE),
         act=clean_up,
         done=with_a_copy_less,
     ),

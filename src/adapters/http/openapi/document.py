@@ -36,6 +36,7 @@ _ALWAYS: Final = (
 
 _FIELDS: Final[Mapping[str, str]] = {
     "image_id": "The id of the image.",
+    "store_id": "The name of the store.",
     "tag": "The tag.",
     "member_id": "The id of the project.",
     "namespace": "The name of the namespace.",

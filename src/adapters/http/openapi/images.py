@@ -62,7 +62,7 @@ _LOCATIONS: Final[Errors] = (
     errors.LastLocation,
     errors.LocationsFixed,
     errors.ValidationConflict,
-    errors.BlobInUse,
+    errors.LocationBusy,
     errors.StoreUnavailable,
 )
 
@@ -295,6 +295,23 @@ OPERATIONS: Final = (
             errors.LocationReserved,
             errors.NotAllowedNow,
             errors.ImportRunning,
+            *_CHANGE,
+        ),
+    ),
+    Operation(
+        route="DELETE /v2/stores/{store_id}/{image_id}",
+        id="delete_copy",
+        about="Delete an image's data from one store, where another store keeps it too.",
+        answers=NO_CONTENT,
+        errors=(
+            errors.StoresUnnamed,
+            errors.UnknownStore,
+            errors.ImageNotFound,
+            errors.LocationsFixed,
+            errors.LastLocation,
+            errors.CopyNotFound,
+            errors.BlobInUse,
+            errors.StoreUnavailable,
             *_CHANGE,
         ),
     ),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from vitrine.adapters.persistence.memory.tables import Tables
 from vitrine.core.images.access import ImageRecord
+from vitrine.core.images.addresses import blob_at
 from vitrine.core.images.image import Image
 from vitrine.core.images.members import Member
 from vitrine.core.images.query import ImageQuery, in_order
@@ -32,12 +33,13 @@ class MemoryImages(Images):
         return in_order(behind, query.sort)[: query.limit]
 
     def uses_location(self, url: str, *, besides: str) -> bool:
+        blob = blob_at(url)
         with self._tables.alone():
             images = self._tables.images.items()
         return any(
             image.id != besides
             and image.status is not Status.DELETED
-            and any(location.url == url for location in image.locations)
+            and any(blob_at(location.url) == blob for location in image.locations)
             for _, image in images
         )
 

@@ -1,6 +1,7 @@
 """Jobs."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import attrs
 
@@ -29,6 +30,17 @@ class MemoryJobs(Jobs):
                 and ((lease := self._tables.leases.get(key)) is None or lease.until <= moment)
             ]
         return sorted(free, key=lambda job: (job.created_at, job.id))[:limit]
+
+    def forget(self, now: datetime) -> int:
+        with self._tables.alone():
+            old = [
+                key
+                for key, job in self._tables.jobs.items()
+                if job.expires_at is not None and job.expires_at <= now
+            ]
+            for key in old:
+                self._tables.jobs.remove(key)
+            return len(old)
 
 
 def carry_out(command: JobCommand, tables: Tables) -> None:

@@ -59,6 +59,17 @@ class MemoryLeases(Leases):
             if lease is not None and lease.holder == holder:
                 self._tables.leases.remove(key)
 
+    def forget(self, expired_for: timedelta) -> int:
+        with self._tables.alone() as moment:
+            old = [
+                key
+                for key, lease in self._tables.leases.items()
+                if lease.until <= moment - expired_for
+            ]
+            for key in old:
+                self._tables.leases.remove(key)
+            return len(old)
+
 
 class MemoryLedger(Ledger):
     """The ledger in memory."""

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from vitrine.adapters.persistence.sql.shelves import shelf_of
 from vitrine.adapters.persistence.sql.tables import image_facets
 from vitrine.adapters.persistence.sql.types import to_moment
+from vitrine.core.images.addresses import blob_at
 from vitrine.core.images.image import Image
 from vitrine.core.images.status import Status
 
@@ -41,8 +42,8 @@ def of_tag(tag: str) -> bytes:
 
 
 def of_location(url: str) -> bytes:
-    """Return the facet of the address of a copy."""
-    return _facet(b"location", url)
+    """Return the facet of the address of a copy, in whatever form it is written."""
+    return _facet(b"location", blob_at(url))
 
 
 def facets_of(image: Image) -> frozenset[bytes]:

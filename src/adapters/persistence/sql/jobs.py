@@ -1,6 +1,7 @@
 """Jobs: their table, their rows, reading and writing them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, cast
 
 import orjson
@@ -104,6 +105,7 @@ _RUNNABLE: Final = (
     .order_by(jobs.c.created_at, jobs.c.id)
     .limit(sa.bindparam("limit"))
 )
+_FORGET: Final = sa.delete(jobs).where(jobs.c.expires_at <= sa.bindparam("now"))
 
 
 class SqlJobs(Jobs):
@@ -127,6 +129,10 @@ class SqlJobs(Jobs):
             return connection.execute(_RUNNABLE, {"limit": limit}).all()
 
         return [_from_row(row) for row in self._database.read(work)]
+
+    def forget(self, now: datetime) -> int:
+        values = {"now": to_moment(now)}
+        return self._database.read(lambda connection: connection.execute(_FORGET, values).rowcount)
 
 
 # --- writing, inside a transaction ---------------------------------------------------

@@ -58,6 +58,9 @@ class Holds:
             sa.select(sa.literal(1)).where(self._is_held, expires > DatabaseNow()).with_for_update()
         )
         self._drop = sa.delete(table).where(self._is_held)
+        self._forget_expired = sa.delete(table).where(
+            expires <= DatabaseNow() - sa.bindparam("span", type_=sa.BigInteger)
+        )
         self._forget = sa.delete(table).where(column == sa.bindparam("of_name"))
 
     def take(self, connection: Connection, name: str, holder: str, ttl: timedelta) -> bool:
@@ -89,6 +92,10 @@ class Holds:
         """End it, whoever has it."""
         connection.execute(self._forget, {"of_name": name})
 
+    def forget_expired(self, connection: Connection, expired_for: timedelta) -> int:
+        """Forget what has expired so long ago; return how much that was."""
+        return connection.execute(self._forget_expired, {"span": to_span(expired_for)}).rowcount
+
 
 HOLDS: Final = Holds(leases, "name")
 
@@ -117,6 +124,9 @@ class SqlLeases(Leases):
 
     def drop(self, key: str, holder: str) -> None:
         self._database.read(lambda connection: HOLDS.drop(connection, key, holder))
+
+    def forget(self, expired_for: timedelta) -> int:
+        return self._database.read(lambda connection: HOLDS.forget_expired(connection, expired_for))
 
 
 def hold(connection: Connection, key: str, holder: str) -> None:
