@@ -30,6 +30,7 @@ def main() -> None:
     """Run the command with the arguments of the process."""
     operations: Operations[Settings] = Operations(
         load_settings=_load_settings,
+        check=_check,
         sample=_sample,
         show=_show,
         serve=_serve,
@@ -56,6 +57,12 @@ def _load_settings(invocation: Invocation) -> "Settings":
     from vitrine.adapters.config.loading import load
 
     return load(_command_line(invocation))
+
+
+def _check(settings: "Settings") -> None:
+    from vitrine import bootstrap
+
+    bootstrap.create_app_for(settings)
 
 
 def _sample() -> str:

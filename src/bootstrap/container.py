@@ -45,13 +45,14 @@ from vitrine.bootstrap.rules import (
     make_location_policy,
     make_quotas,
 )
-from vitrine.bootstrap.stores import make_stores
+from vitrine.bootstrap.stores import make_credentials, make_stores
 from vitrine.bootstrap.web import make_api, make_app, make_http_settings, make_schema
 from vitrine.core.jobs import JobKind
 from vitrine.core.protection import Protections
 from vitrine.core.quota import Quotas
 from vitrine.ports.authorization import Authorizer
 from vitrine.ports.clock import Clock, Ids
+from vitrine.ports.credentials import StoreCredentials
 from vitrine.ports.fetching import Fetcher
 from vitrine.ports.identity import IdentityProvider
 from vitrine.ports.inspection import Inspector
@@ -89,7 +90,8 @@ class Container(containers.DeclarativeContainer):
     persistence = providers.Singleton[Persistence](make_persistence, settings)
     url_filter = providers.Singleton(make_url_filter, settings)
     fetcher = providers.Singleton[Fetcher](GuardedFetcher, url_filter)
-    stores = providers.Singleton[Stores](make_stores, settings, url_filter)
+    credentials = providers.Singleton[StoreCredentials](make_credentials, settings)
+    stores = providers.Singleton[Stores](make_stores, settings, url_filter, credentials)
     identity = providers.Singleton[IdentityProvider](make_identity, settings)
     authorizer = providers.Singleton[Authorizer](make_authorizer, settings)
     protections = providers.Singleton[Protections](make_protections, settings, authorizer)

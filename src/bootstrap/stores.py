@@ -1,63 +1,84 @@
 """The stores of the service."""
 
 from collections.abc import Mapping
-from typing import cast
 
-from vitrine.adapters.config.settings import (
-    BackendSettings,
-    FileStoreSettings,
-    OtherStoreSettings,
-    Settings,
-)
+from vitrine.adapters.config.drivers import load_driver
+from vitrine.adapters.config.settings import CredentialsSettings, Settings
+from vitrine.adapters.credentials.lazy import LazyCredentials
 from vitrine.adapters.fetching.filtering import UrlFilter
 from vitrine.adapters.fetching.guarded import GuardedFetcher, Tls
 from vitrine.adapters.stores.catalogue import StoreCatalogue
-from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
-from vitrine.adapters.stores.http import HttpStore
-from vitrine.adapters.stores.memory import MemoryStore
-from vitrine.ports.stores import Store, StoreInfo, Stores
+from vitrine.adapters.stores.drivers.file import refuse_shared
+from vitrine.ports.credentials import Account, StoreCredentials
+from vitrine.ports.fetching import Fetcher
+from vitrine.ports.stores import Fetchers, StoreInfo, StoreOpening, Stores
 
 
-def _file_store(backend: BackendSettings, options: FileStoreSettings) -> Store:
-    return FilesystemStore(
-        backend.id,
-        [
-            DataDirectory(path=str(path), priority=priority)
-            for path, priority in options.directories
-        ],
-        mode=options.permissions or 0,
-        sparse=options.thin_provisioning,
-        chunk_size=options.chunk_size,
+def make_credentials(settings: Settings) -> StoreCredentials:
+    """Return how stores prove themselves, as the service's own account among others."""
+    return LazyCredentials(_account(settings.identity.keystone.credentials))
+
+
+def _account(credentials: CredentialsSettings) -> Account | None:
+    if credentials.kind is None or credentials.auth_url is None:
+        return None
+    return Account(
+        auth_url=credentials.auth_url,
+        username=credentials.username,
+        user_id=credentials.user_id,
+        password=credentials.password,
+        user_domain_id=credentials.user_domain_id,
+        user_domain_name=credentials.user_domain_name,
+        project_name=credentials.project_name,
+        project_id=credentials.project_id,
+        project_domain_id=credentials.project_domain_id,
+        project_domain_name=credentials.project_domain_name,
+        application_credential_id=credentials.application_credential_id,
+        application_credential_secret=credentials.application_credential_secret,
+        ca_file=credentials.cafile,
+        insecure=credentials.insecure,
     )
 
 
-def _http_store(backend: BackendSettings, options: OtherStoreSettings, urls: UrlFilter) -> Store:
-    values = options.values
-    ca_file = cast("str | None", values["https_ca_certificates_file"]) or None
-    tls = Tls(verify=ca_file is not None or not values["https_insecure"], ca_file=ca_file)
-    proxies = cast("Mapping[str, str]", values["http_proxy_information"])
-    return HttpStore(backend.id, GuardedFetcher(urls, tls=tls, proxies=proxies))
+class GuardedFetchers(Fetchers):
+    """Fetchers that keep to one filter."""
+
+    def __init__(self, urls: UrlFilter) -> None:
+        """Take the filter."""
+        self._urls = urls
+
+    def __call__(self, *, verify: bool, ca_file: str | None, proxies: Mapping[str, str]) -> Fetcher:
+        """Return a fetcher."""
+        return GuardedFetcher(self._urls, tls=Tls(verify=verify, ca_file=ca_file), proxies=proxies)
 
 
-def _store(backend: BackendSettings, urls: UrlFilter) -> Store | None:
-    """Return the store, or None for a kind that does not exist (yet)."""
-    if isinstance(backend.options, FileStoreSettings):
-        return _file_store(backend, backend.options)
-    if isinstance(backend.options, OtherStoreSettings) and backend.kind == "http":
-        return _http_store(backend, backend.options, urls)
-    return MemoryStore(backend.id) if backend.kind == "memory" else None
+def make_stores(settings: Settings, urls: UrlFilter, credentials: StoreCredentials) -> Stores:
+    """Return all stores, none of which was contacted.
 
-
-def make_stores(settings: Settings, urls: UrlFilter) -> Stores:
-    """Return all stores."""
-    entries = [
-        (
-            StoreInfo(id=backend.id, description=backend.description, weight=backend.weight),
-            store,
+    Raises:
+        Misconfigured: One cannot be opened, or two are in each other's way.
+    """
+    fetchers = GuardedFetchers(urls)
+    backends = settings.stores.backends
+    openings = {
+        backend.id: StoreOpening(
+            store_id=backend.id,
+            values=backend.values,
+            data_dir=settings.data_dir,
+            credentials=credentials,
+            fetchers=fetchers,
         )
-        for backend in settings.stores.backends
-        if (store := _store(backend, urls)) is not None
-    ]
+        for backend in backends
+    }
+    refuse_shared(openings[backend.id] for backend in backends if backend.kind == "file")
     return StoreCatalogue(
-        entries, default_id=settings.stores.default, multiple=settings.stores.multiple
+        [
+            (
+                StoreInfo(id=backend.id, description=backend.description, weight=backend.weight),
+                load_driver(backend.kind).open(openings[backend.id]),
+            )
+            for backend in backends
+        ],
+        default_id=settings.stores.default,
+        multiple=settings.stores.multiple,
     )

@@ -27,6 +27,7 @@ EXAMPLES = 300 if DEEP else 20
 SERVED: Config = {
     "DEFAULT": {"enabled_backends": "cheap:file, quick:file"},
     "glance_store": {"default_backend": "quick"},
+    "cheap": {"filesystem_store_datadir": "cheap"},
 }
 # Most who ask may do it, and most of what they ask for is there.
 USERS = ("admin", "demo", "admin", "demo", "demo_reader", "alt")

@@ -66,5 +66,5 @@ class PausingStore(FilesystemStore):
 
 
 if __name__ == "__main__":
-    with mock.patch("vitrine.bootstrap.stores.FilesystemStore", PausingStore):
+    with mock.patch("vitrine.adapters.stores.drivers.file.FilesystemStore", PausingStore):
         main()

@@ -221,12 +221,13 @@ def _configuration(operations: Operations[_SettingsT]) -> click.Group:
     @config.command("sample")
     def sample() -> None:
         """Print a configuration file of all options, with help and defaults."""
-        click.echo(operations.sample(), nl=False)
+        with _failures():
+            click.echo(operations.sample(), nl=False)
 
     @config.command("check")
     @_sources
     def check(*, config_file: tuple[Path, ...], config_dir: tuple[Path, ...]) -> None:
-        """Read the configuration and say what is wrong with it.
+        """Read the configuration and say what is wrong with it. Contacts nobody.
 
         Names that mean nothing, and features that are switched on and do not
         exist, are warnings: they go to stdout. Values with which the service
@@ -238,7 +239,9 @@ def _configuration(operations: Operations[_SettingsT]) -> click.Group:
           1  it would not
         """  # noqa: D301 (click's mark for text that is not to be wrapped)
         with _failures():
-            warnings = operations.load_settings(_invocation(config_file, config_dir)).warnings
+            settings = operations.load_settings(_invocation(config_file, config_dir))
+            operations.check(settings)
+        warnings = settings.warnings
         for warning in warnings:
             click.echo(f"Warning: {warning}")
         count = f"{len(warnings)} warning{'' if len(warnings) == 1 else 's'}"

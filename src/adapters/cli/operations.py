@@ -78,6 +78,8 @@ class Operations(Generic[SettingsT]):
 
     Attributes:
         load_settings: Reads the configuration; `Misconfigured` when it is refused.
+        check: Makes every part that the settings ask for, and contacts nobody;
+            `Misconfigured` when one cannot be made.
         sample: Returns a configuration file of all options.
         show: Returns the values in effect, without secrets.
         serve: Serves until it is told to stop.
@@ -97,6 +99,7 @@ class Operations(Generic[SettingsT]):
     """
 
     load_settings: Callable[[Invocation], SettingsT]
+    check: Callable[[SettingsT], None]
     sample: Callable[[], str]
     show: Callable[[Invocation], str]
     serve: Callable[[SettingsT], None]

@@ -1,39 +1,57 @@
 """The stores, from their sections to their settings."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
-from vitrine.adapters.config.drivers import COMMON, DRIVERS, TYPE_OF_SCHEME
+import attrs
+from oslo_config import cfg
+
+from vitrine.adapters.config.drivers import COMMON, as_options, installed, kind_of, load_driver
 from vitrine.adapters.config.options import STAGING, TASKS
 from vitrine.adapters.config.reading import Configuration, Values
-from vitrine.adapters.config.settings import (
-    BackendSettings,
-    FileStoreSettings,
-    MemoryStoreSettings,
-    OtherStoreSettings,
-    StoreOptions,
-    StoresSettings,
-)
+from vitrine.adapters.config.settings import BackendSettings, BreakerSettings, StoresSettings
 from vitrine.core.digests import ALGORITHMS
 from vitrine.core.errors import Misconfigured
+from vitrine.ports.stores import FurtherOptions
 
 _RESERVED = "os_glance_"
 _KEY_LENGTHS = (16, 24, 32)  # bytes
-_OCTAL = re.compile(r"[0-7]{1,4}", re.ASCII)
+_SINGLE = "glance_store"  # the section of a store that is alone
 
 
-def add_backends(configuration: Configuration) -> Mapping[str, str]:
-    """Make the section of each enabled store known; return their types by their ids.
+@attrs.frozen(kw_only=True)
+class Enabled:
+    """A store, as far as it is known before its section is read.
+
+    Attributes:
+        id: Its name in the API; with a single store, its kind.
+        kind: Of which kind it is.
+        section: Where its options are.
+        names: Of the options of its kind.
+    """
+
+    id: str
+    kind: str
+    section: str
+    names: tuple[str, ...]
+
+
+def add_backends(configuration: Configuration) -> tuple[Enabled, ...]:
+    """Make the options of every enabled store known, and return the stores.
 
     Raises:
-        Misconfigured: An id or a type is not acceptable.
+        Misconfigured: An id or a type is not acceptable, or a type cannot be loaded.
     """
-    enabled = configuration.section("DEFAULT").table("enabled_backends")
+    chosen = configuration.section("DEFAULT").table("enabled_backends")
+    kinds = installed()
+    if not chosen:
+        return tuple(
+            _add(configuration, kind, kind, _SINGLE) for kind in _single(configuration, kinds)
+        )
     taken = {name.lower() for name in configuration.known}
-    for store_id, kind in enabled.items():
+    for store_id, kind in chosen.items():
         if store_id.lower().startswith(_RESERVED):
             raise Misconfigured(
                 f"[DEFAULT] enabled_backends: '{store_id}' begins with {_RESERVED}, which is "
@@ -44,25 +62,67 @@ def add_backends(configuration: Configuration) -> Mapping[str, str]:
                 f"[DEFAULT] enabled_backends: '{store_id}' cannot be the id of a store, because "
                 "that section is another's."
             )
-        if kind not in DRIVERS:
+        if kind not in kinds:
             raise Misconfigured(
                 f"[DEFAULT] enabled_backends: '{store_id}' has the unknown type '{kind}'; types "
-                f"are {', '.join(sorted(DRIVERS))}."
+                f"are {', '.join(sorted(kinds))}."
             )
         taken.add(store_id.lower())
-    for store_id, kind in enabled.items():
-        configuration.add(store_id, (*COMMON, *DRIVERS[kind]))
-    return enabled
+    for store_id in chosen:
+        configuration.add(store_id, COMMON)
+    return tuple(_add(configuration, store_id, kind, store_id) for store_id, kind in chosen.items())
+
+
+def _single(configuration: Configuration, kinds: frozenset[str]) -> tuple[str, ...]:
+    values = configuration.section(_SINGLE)
+    found = tuple(dict.fromkeys(map(kind_of, values.words("stores"))))
+    for kind in found:
+        if kind not in kinds:
+            raise Misconfigured(
+                f"[glance_store] stores has the unknown type '{kind}'; types are "
+                f"{', '.join(sorted(kinds))}."
+            )
+    if kind_of(values.text("default_store")) not in found:
+        raise Misconfigured(
+            f"[glance_store] default_store: '{values.text('default_store')}' is not one of stores."
+        )
+    return found
+
+
+def _add(configuration: Configuration, store_id: str, kind: str, section: str) -> Enabled:
+    driver = load_driver(kind)
+    options = as_options(driver.options)
+    _know(configuration, section, kind, options)
+    if isinstance(driver, FurtherOptions):
+        first = _values(configuration.section(section), tuple(each.dest for each in options))
+        further = as_options(driver.further_options(first))
+        _know(configuration, section, kind, further)
+        options = (*options, *further)
+    return Enabled(
+        id=store_id, kind=kind, section=section, names=tuple(option.dest for option in options)
+    )
+
+
+def _know(
+    configuration: Configuration, section: str, kind: str, options: tuple[cfg.Opt, ...]
+) -> None:
+    try:
+        configuration.add(section, options)
+    except cfg.DuplicateOptError as error:
+        raise Misconfigured(
+            f"[{section}]: stores of type '{kind}' have an option {error.opt_name}, which is "
+            "another's there."
+        ) from None
 
 
 def read_stores(
-    configuration: Configuration, enabled: Mapping[str, str], data_dir: Path, *, bare: bool
+    configuration: Configuration, enabled: tuple[Enabled, ...], data_dir: Path, *, bare: bool
 ) -> StoresSettings:
     """Return the settings of all stores.
 
     Args:
-        configuration: With the sections of the stores.
-        enabled: The types of the stores by their ids; empty for a single store.
+        configuration: With the options of all stores.
+        enabled: The stores, in the order of the configuration.
         data_dir: What has no place of its own goes there.
         bare: Whether no configuration file was read.
 
@@ -76,80 +136,56 @@ def read_stores(
             f"[DEFAULT] hashing_algorithm: '{algorithm}' is unknown; algorithms are "
             f"{', '.join(ALGORITHMS)}."
         )
-    staging, tasks = _work_places(configuration, data_dir, multiple=bool(enabled), bare=bare)
-    if enabled:
-        chosen = _default_backend(configuration, enabled)
-        backends = tuple(
-            _backend(configuration.section(store_id), store_id, kind, data_dir)
-            for store_id, kind in enabled.items()
-        )
-    else:
-        chosen, backends = _single(configuration.section("glance_store"), data_dir)
+    multiple = bool(default.table("enabled_backends"))
+    staging, tasks = _work_places(configuration, data_dir, multiple=multiple, bare=bare)
+    own = configuration.section("vitrine")
     return StoresSettings(
-        multiple=bool(enabled),
-        default=chosen,
-        backends=backends,
+        multiple=multiple,
+        default=_default(configuration, enabled, multiple=multiple),
+        backends=tuple(_backend(configuration, each, multiple=multiple) for each in enabled),
         staging=staging,
         tasks=tasks,
         hashing_algorithm=algorithm,
         metadata_encryption_key=_key(default.maybe("metadata_encryption_key")),
+        breaker=BreakerSettings(
+            threshold=own.number("store_failure_threshold"),
+            pause=own.number("store_failure_pause"),
+        ),
     )
 
 
-def _default_backend(configuration: Configuration, enabled: Mapping[str, str]) -> str:
-    chosen = configuration.section("glance_store").maybe("default_backend")
+def _default(configuration: Configuration, enabled: tuple[Enabled, ...], *, multiple: bool) -> str:
+    values = configuration.section(_SINGLE)
+    if not multiple:
+        return kind_of(values.text("default_store"))
+    chosen = values.maybe("default_backend")
+    ids = [each.id for each in enabled]
     if chosen is None:
         raise Misconfigured(
             "[glance_store] default_backend is missing; with enabled_backends it must name one "
             "of them."
         )
-    if chosen not in enabled:
+    if chosen not in ids:
         raise Misconfigured(
             f"[glance_store] default_backend: '{chosen}' is not in enabled_backends "
-            f"({', '.join(enabled)})."
+            f"({', '.join(ids)})."
         )
     return chosen
 
 
-def _single(values: Values, data_dir: Path) -> tuple[str, tuple[BackendSettings, ...]]:
-    kinds = dict.fromkeys(TYPE_OF_SCHEME[name] for name in values.words("stores"))
-    chosen = TYPE_OF_SCHEME[values.text("default_store")]
-    if chosen not in kinds:
-        raise Misconfigured(
-            f"[glance_store] default_store: '{values.text('default_store')}' is not one of stores."
-        )
-    return chosen, tuple(
-        BackendSettings(
-            id=kind,
-            kind=kind,
-            description=None,
-            weight=0,
-            options=_options(values, kind, data_dir / "images"),
-        )
-        for kind in kinds
-    )
-
-
-def _backend(values: Values, store_id: str, kind: str, data_dir: Path) -> BackendSettings:
+def _backend(configuration: Configuration, store: Enabled, *, multiple: bool) -> BackendSettings:
+    values = configuration.section(store.section)
     return BackendSettings(
-        id=store_id,
-        kind=kind,
-        description=values.maybe("store_description"),
-        weight=values.number("weight"),
-        options=_options(values, kind, data_dir / "images"),
+        id=store.id,
+        kind=store.kind,
+        description=values.maybe("store_description") if multiple else None,
+        weight=values.number("weight") if multiple else 0,
+        values=_values(values, store.names),
     )
 
 
-def _options(values: Values, kind: str, directory: Path) -> StoreOptions:
-    if kind == "file":
-        return _file(values, directory)
-    if kind == "memory":
-        return MemoryStoreSettings()
-    return OtherStoreSettings(
-        values=MappingProxyType(
-            {option.dest: _frozen(values.get(option.dest)) for option in DRIVERS[kind]}
-        )
-    )
+def _values(values: Values, names: tuple[str, ...]) -> Mapping[str, object]:
+    return MappingProxyType({name: _frozen(values.get(name)) for name in names})
 
 
 def _frozen(value: object) -> object:
@@ -158,58 +194,13 @@ def _frozen(value: object) -> object:
     return MappingProxyType(value) if isinstance(value, dict) else value
 
 
-def _file(values: Values, directory: Path) -> FileStoreSettings:
-    permissions = str(values.number("filesystem_store_file_perm"))
-    if _OCTAL.fullmatch(permissions) is None:
-        raise Misconfigured(
-            f"[{values.section}] filesystem_store_file_perm must be up to four octal digits."
-        )
-    metadata = values.maybe("filesystem_store_metadata_file")
-    return FileStoreSettings(
-        directories=_directories(values, directory),
-        metadata_file=None if metadata is None else Path(metadata),
-        permissions=int(permissions, 8) or None,
-        chunk_size=values.number("filesystem_store_chunk_size"),
-        thin_provisioning=values.flag("filesystem_thin_provisioning"),
-        timeout=values.number("filesystem_store_timeout") or None,
-        timeout_threads=values.number("filesystem_store_thread_pool_size"),
-        timeout_threads_warning=values.number("filesystem_store_threadpool_threshold"),
-    )
-
-
-def _directories(values: Values, directory: Path) -> tuple[tuple[Path, int], ...]:
-    one = values.maybe("filesystem_store_datadir")
-    several = values.words("filesystem_store_datadirs")
-    if one is not None and several:
-        raise Misconfigured(
-            f"[{values.section}] has both filesystem_store_datadir and filesystem_store_datadirs; "
-            "it can have one of them."
-        )
-    found: dict[Path, int] = {}
-    for written in several:
-        path, separator, priority = written.rpartition(":")
-        if separator and not priority.isdecimal():
-            raise Misconfigured(
-                f"[{values.section}] filesystem_store_datadirs: the priority of '{written}' is "
-                "not a whole number."
-            )
-        place = Path(path if separator else written)
-        if place in found:
-            raise Misconfigured(
-                f"[{values.section}] filesystem_store_datadirs names '{place}' twice."
-            )
-        found[place] = int(priority) if separator else 0
-    return tuple(found.items()) or ((directory if one is None else Path(one), 0),)
-
-
 def _work_places(
     configuration: Configuration, data_dir: Path, *, multiple: bool, bare: bool
 ) -> tuple[Path, Path]:
     """Return where data is staged, and where imports work."""
-    tasks = _file(configuration.section(TASKS), data_dir / TASKS).directories[0][0]
+    tasks = _work_place(configuration, TASKS, data_dir)
     if multiple:
-        staging = _file(configuration.section(STAGING), data_dir / STAGING).directories[0][0]
-        return staging, tasks
+        return _work_place(configuration, STAGING, data_dir), tasks
     values = configuration.section("DEFAULT")
     # The customary default is a directory under /tmp that others can write to as
     # well; whoever wrote no configuration does not depend on it.
@@ -221,6 +212,11 @@ def _work_places(
             "[DEFAULT] node_staging_uri must be a file URL of an absolute path: file:///PATH."
         )
     return Path(unquote(uri.path)), tasks
+
+
+def _work_place(configuration: Configuration, section: str, data_dir: Path) -> Path:
+    chosen = configuration.section(section).maybe("filesystem_store_datadir")
+    return data_dir / (chosen or section)
 
 
 def _key(text: str | None) -> bytes | None:

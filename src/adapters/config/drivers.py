@@ -1,90 +1,57 @@
-"""The options of each kind of store, as a back end's own section holds them.
+"""The kinds of stores that are installed, and the options of each.
 
-With several stores every back end has a section named after its id; with a
-single store the same options stand in ``[glance_store]``.
+A kind is an entry point in the group ``vitrine.stores``, of this package or of
+somebody else's. It is loaded when a store of it is enabled, and no sooner. With
+several stores every one has a section named after its id; with a single store its
+options stand in ``[glance_store]``.
 """
 
-from collections.abc import Mapping
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
+from typing import Final
 
-from oslo_config import cfg, types
+import attrs
+from oslo_config import cfg
 
-_CHECKSUM_MODES = ["when_required", "when_supported"]
+from vitrine.core.errors import Misconfigured
+from vitrine.ports.stores import Store, StoreDriver, StoreOpening
 
-COMMON: tuple[cfg.Opt, ...] = (
+GROUP: Final = "vitrine.stores"
+BUILT_IN: Final = (
+    "cinder",
+    "file",
+    "glance_store",
+    "http",
+    "memory",
+    "rbd",
+    "s3",
+    "sheepdog",
+    "swift",
+    "vmware",
+)
+"""The kinds that come along."""
+
+COMMON: Final[tuple[cfg.Opt, ...]] = (
     cfg.StrOpt("store_description", help="What users read about this store when they list stores."),
     cfg.IntOpt("weight", default=0, help="Stores of higher weight are read from first."),
 )
+"""The options of every store that has a section of its own."""
 
-_FILE = (
-    cfg.StrOpt(
-        "filesystem_store_datadir",
-        sample_default="/var/lib/glance/images",
-        help="The directory that holds the images. It is made when it is missing. Without a "
-        "value it is 'images' in [vitrine] data_dir.",
-    ),
-    cfg.MultiStrOpt(
-        "filesystem_store_datadirs",
-        help="Several directories, each as PATH or PATH:PRIORITY; the highest priority with the "
-        "most free space is written to. Excludes filesystem_store_datadir.",
-    ),
-    cfg.StrOpt(
-        "filesystem_store_metadata_file",
-        help="A JSON file whose object, or list of objects, with 'id' and 'mountpoint' is shown "
-        "in the metadata of locations.",
-    ),
-    cfg.IntOpt(
-        "filesystem_store_file_perm",
-        default=0,
-        min=0,
-        help="Permissions of image files, written as octal digits; 0 leaves them to the umask.",
-    ),
-    cfg.IntOpt(
-        "filesystem_store_chunk_size",
-        default=64 * 1024,
-        min=1,
-        help="Bytes that are read or written at once.",
-    ),
-    cfg.BoolOpt(
-        "filesystem_thin_provisioning",
-        default=False,
-        help="Leave holes instead of writing pieces that are all zeros.",
-    ),
-    cfg.IntOpt(
-        "filesystem_store_timeout",
-        default=0,
-        min=0,
-        help="Seconds after which a call into the file system is given up with 503; 0 waits.",
-    ),
-    cfg.IntOpt(
-        "filesystem_store_thread_pool_size",
-        default=10,
-        min=1,
-        help="Threads that make calls into the file system when it has a timeout.",
-    ),
-    cfg.IntOpt(
-        "filesystem_store_threadpool_threshold",
-        default=75,
-        min=1,
-        max=100,
-        help="Percentage of busy threads from which the log warns.",
-    ),
+_KIND_OF_SCHEME: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "filesystem": "file",
+        "https": "http",
+        "s3+http": "s3",
+        "s3+https": "s3",
+        "swift+config": "swift",
+        "swift+http": "swift",
+        "swift+https": "swift",
+        "vsphere": "vmware",
+    }
 )
 
-_HTTP = (
-    cfg.StrOpt("https_ca_certificates_file", help="Certificate authorities for https locations."),
-    cfg.BoolOpt(
-        "https_insecure",
-        default=True,
-        help="Accept any certificate of an https location, unless an authority file is given.",
-    ),
-    cfg.DictOpt(
-        "http_proxy_information",
-        default={},
-        secret=True,
-        help="Proxies by scheme, such as http:10.0.0.1:3128.",
-    ),
-)
 
 _SWIFT = (
     cfg.BoolOpt(
@@ -195,49 +162,6 @@ _RBD = (
     ),
 )
 
-_S3 = (
-    cfg.StrOpt("s3_store_host", help="Host, or URL, of the S3 service."),
-    cfg.StrOpt("s3_store_region_name", default="", help="The region."),
-    cfg.StrOpt("s3_store_access_key", secret=True, help="The access key."),
-    cfg.StrOpt("s3_store_secret_key", secret=True, help="The secret key."),
-    cfg.StrOpt("s3_store_bucket", help="The bucket that holds the images."),
-    cfg.BoolOpt(
-        "s3_store_create_bucket_on_put", default=False, help="Create the bucket if it is missing."
-    ),
-    cfg.StrOpt(
-        "s3_store_bucket_url_format",
-        default="auto",
-        choices=["auto", "virtual", "path"],
-        help="Whether the bucket is named in the host or in the path.",
-    ),
-    cfg.IntOpt(
-        "s3_store_large_object_size",
-        default=100,
-        min=1,
-        help="MB from which an image is uploaded in parts.",
-    ),
-    cfg.IntOpt("s3_store_large_object_chunk_size", default=10, min=5, help="MB in one part."),
-    cfg.IntOpt("s3_store_thread_pools", default=10, min=1, help="Parts uploaded at once."),
-    cfg.StrOpt("s3_store_cacert", default="", help="Certificate authorities of the service."),
-    cfg.BoolOpt(
-        "s3_store_enable_data_integrity_protection",
-        default=False,
-        help="Let the client library add and verify checksums.",
-    ),
-    cfg.StrOpt(
-        "s3_store_request_checksum_calculation",
-        default="when_required",
-        choices=_CHECKSUM_MODES,
-        help="When requests carry a checksum.",
-    ),
-    cfg.StrOpt(
-        "s3_store_response_checksum_validation",
-        default="when_required",
-        choices=_CHECKSUM_MODES,
-        help="When checksums of responses are verified.",
-    ),
-)
-
 _CINDER = (
     cfg.StrOpt(
         "cinder_catalog_info",
@@ -308,51 +232,86 @@ _VMWARE = (
     ),
 )
 
-_SHEEPDOG = (
-    cfg.IntOpt("sheepdog_store_chunk_size", default=64, min=1, help="MiB in one object."),
-    cfg.PortOpt("sheepdog_store_port", default=7000, help="Port of the sheep daemon."),
-    cfg.Opt(
-        "sheepdog_store_address",
-        type=types.HostAddress(),
-        default="127.0.0.1",
-        help="Address of the sheep daemon.",
-    ),
-)
+# Kinds whose drivers are still to come: each goes when its driver is there.
+_NOT_YET: Mapping[str, tuple[cfg.Opt, ...]] = {
+    "swift": _SWIFT,
+    "rbd": _RBD,
+    "cinder": _CINDER,
+    "vmware": _VMWARE,
+    "glance_store": (),
+}
 
-DRIVERS: Mapping[str, tuple[cfg.Opt, ...]] = MappingProxyType(
-    {
-        "cinder": _CINDER,
-        "file": _FILE,
-        "http": _HTTP,
-        "memory": (),
-        "rbd": _RBD,
-        "s3": _S3,
-        "sheepdog": _SHEEPDOG,
-        "swift": _SWIFT,
-        "vmware": _VMWARE,
-    }
-)
-"""The options of every kind of store, by the type named in ``enabled_backends``."""
 
-TYPE_OF_SCHEME: Mapping[str, str] = MappingProxyType(
-    {
-        "cinder": "cinder",
-        "file": "file",
-        "filesystem": "file",
-        "http": "http",
-        "https": "http",
-        "memory": "memory",
-        "rbd": "rbd",
-        "s3": "s3",
-        "s3+http": "s3",
-        "s3+https": "s3",
-        "sheepdog": "sheepdog",
-        "swift": "swift",
-        "swift+config": "swift",
-        "swift+http": "swift",
-        "swift+https": "swift",
-        "vmware": "vmware",
-        "vsphere": "vmware",
-    }
-)
-"""What ``[glance_store] stores`` and ``default_store`` may name, and which type it means."""
+@attrs.frozen
+class _Absent(StoreDriver):
+    kind: str
+
+    @property
+    def options(self) -> tuple[cfg.Opt, ...]:
+        return _NOT_YET[self.kind]
+
+    def open(self, opening: StoreOpening) -> Store:
+        raise Misconfigured(f"This version cannot open stores of type '{self.kind}'.")
+
+
+def kind_of(name: str) -> str:
+    """Return the kind that *name* means in ``[glance_store] stores``: a kind, or a scheme."""
+    return _KIND_OF_SCHEME.get(name, name)
+
+
+def installed() -> frozenset[str]:
+    """Return the kinds that there are, loading none."""
+    return frozenset(point.name for point in entry_points(group=GROUP))
+
+
+def load_driver(kind: str) -> StoreDriver:
+    """Return the driver of a kind.
+
+    Raises:
+        Misconfigured: There is no such kind, or its driver cannot be loaded.
+    """
+    points = {point.value: point for point in entry_points(group=GROUP, name=kind)}
+    if not points:
+        raise Misconfigured(
+            f"There are no stores of type '{kind}'; types are {', '.join(sorted(installed()))}."
+        )
+    if len(points) > 1:
+        raise Misconfigured(f"Several packages have stores of type '{kind}'.")
+    (point,) = points.values()
+    if kind in _NOT_YET and importlib.util.find_spec(point.module) is None:
+        return _Absent(kind)
+    return _load(point)
+
+
+def _load(point: EntryPoint) -> StoreDriver:
+    try:
+        driver: object = point.load()
+    except (ImportError, AttributeError) as error:
+        raise Misconfigured(
+            f"What the installed packages have for stores of type '{point.name}' cannot be "
+            f"loaded: {error}."
+        ) from None
+    if not isinstance(driver, StoreDriver):
+        raise Misconfigured(
+            f"What the installed packages have for stores of type '{point.name}' is no driver of "
+            "stores."
+        )
+    return driver
+
+
+def as_options(options: Iterable[object]) -> tuple[cfg.Opt, ...]:
+    """Return the options of a driver, which the port cannot name, as what they are.
+
+    Raises:
+        Misconfigured: They are something else.
+    """
+    found = tuple(options)
+    if not all(isinstance(option, cfg.Opt) for option in found):
+        raise Misconfigured("A driver of stores has options that are none.")
+    return tuple(option for option in found if isinstance(option, cfg.Opt))
+
+
+def built_in_options() -> Iterator[cfg.Opt]:
+    """Yield the options of all kinds that come along, each driver's in order."""
+    for kind in BUILT_IN:
+        yield from as_options(load_driver(kind).options)

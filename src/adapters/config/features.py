@@ -1,11 +1,12 @@
 """What the configuration asks for and does not get: said by name, never passed over."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import attrs
 
+from vitrine.adapters.config.drivers import built_in_options
 from vitrine.adapters.config.reading import Configuration
 
 
@@ -26,22 +27,6 @@ class _Unbuilt:
     is_on: Callable[[object], bool] = bool
 
 
-def _contents(value: object) -> Collection[object]:
-    return value if isinstance(value, list | dict) else ()
-
-
-def _kinds_beyond(*kinds: str) -> Callable[[object], bool]:
-    def is_on(value: object) -> bool:
-        named = value.values() if isinstance(value, dict) else _contents(value)
-        return not set(named) <= set(kinds)
-
-    return is_on
-
-
-def _several(value: object) -> bool:
-    return len(_contents(value)) > 1
-
-
 def _differs_from(*harmless: object) -> Callable[[object], bool]:
     return lambda value: value not in harmless
 
@@ -55,25 +40,6 @@ UNBUILT: tuple[_Unbuilt, ...] = (
     _Unbuilt("os_glance_staging_store", "filesystem_store_datadir", "staging"),
     _Unbuilt("os_glance_tasks_store", "filesystem_store_datadir", "image import"),
     _Unbuilt("task", "work_dir", "image import"),
-    _Unbuilt("DEFAULT", "enabled_backends", "more than one store", _several),
-    _Unbuilt(
-        "DEFAULT",
-        "enabled_backends",
-        "a store of another type than file, http or memory",
-        _kinds_beyond("file", "http", "memory"),
-    ),
-    _Unbuilt(
-        "glance_store",
-        "stores",
-        "a store of another type than file, http or memory",
-        _kinds_beyond("file", "filesystem", "http", "https", "memory"),
-    ),
-    _Unbuilt(
-        "glance_store",
-        "default_store",
-        "a store of another type than file, http or memory",
-        _differs_from("file", "filesystem", "http", "https", "memory"),
-    ),
     _Unbuilt("DEFAULT", "metadata_encryption_key", "encryption of locations"),
     _Unbuilt("DEFAULT", "delayed_delete", "delayed deletion"),
     _Unbuilt("DEFAULT", "image_cache_dir", "the image cache"),
@@ -146,11 +112,18 @@ def unknown(
                 yield f"Section [{section}] in {path.name} is unknown and has no effect."
             else:
                 for name in names:
-                    if name not in known[key]:
+                    if name not in known[key] and not _of_another_kind(key, name):
                         yield (
                             f"Option [{section}] {name} in {path.name} is unknown and has no "
                             "effect."
                         )
+
+
+def _of_another_kind(section: str, name: str) -> bool:
+    """Return whether a kind of store that is not enabled has the option."""
+    return section == "glance_store" and any(
+        name in {option.dest, option.name} for option in built_in_options()
+    )
 
 
 def _key(section: str) -> str:

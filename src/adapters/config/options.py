@@ -8,7 +8,7 @@ this service's own are in ``[vitrine]``, ``[local_identity]`` and ``[trusted_ide
 import attrs
 from oslo_config import cfg, types
 
-from vitrine.adapters.config.drivers import COMMON, DRIVERS, TYPE_OF_SCHEME
+from vitrine.adapters.config.drivers import BUILT_IN, built_in_options
 
 IMPORT_METHODS = ("glance-direct", "web-download", "copy-image", "glance-download")
 IMPORT_PLUGINS = (
@@ -93,6 +93,20 @@ _VITRINE = (
         "keystone: redis://HOST:PORT/NUMBER, rediss://... or memcached://HOST:PORT,HOST:PORT. "
         "Without a value it is memcached_servers of [keystone_authtoken] where they are set; "
         "else each process remembers alone.",
+    ),
+    cfg.IntOpt(
+        "store_failure_threshold",
+        default=5,
+        min=1,
+        help="Failures in a row after which a store that does not answer is left alone: requests "
+        "that need it are answered with 503 at once. Every process counts for itself.",
+    ),
+    cfg.IntOpt(
+        "store_failure_pause",
+        default=5,
+        min=1,
+        help="Seconds after which such a store is tried again, by one request. Each failed try "
+        "doubles them, up to 60 or this value if it is larger.",
     ),
     cfg.BoolOpt(
         "deny_private",
@@ -221,8 +235,9 @@ _DEFAULT_STORES = (
     cfg.DictOpt(
         "enabled_backends",
         help="The stores, as ID:TYPE, ID:TYPE. Each has a section named after its id. Types: "
-        + ", ".join(sorted(DRIVERS))
-        + ". Without a value there is a single store, described in [glance_store].",
+        + ", ".join(BUILT_IN)
+        + ", and what other packages add. Without a value there is a single store, described in "
+        "[glance_store].",
     ),
     cfg.StrOpt(
         "node_staging_uri",
@@ -597,17 +612,24 @@ _GLANCE_STORE = (
     cfg.ListOpt(
         "stores",
         default=["file", "http"],
-        item_type=_words(tuple(sorted(TYPE_OF_SCHEME))),
-        help="The kinds of stores that are open when enabled_backends is unset.",
+        help="The stores that are open when enabled_backends is unset, one of each type: types, or "
+        "schemes of their locations.",
     ),
     cfg.StrOpt(
         "default_store",
         default="file",
-        choices=sorted(TYPE_OF_SCHEME),
         help="The one of these that new images go to.",
     ),
-    *(option for kind in sorted(DRIVERS) for option in DRIVERS[kind]),
 )
+
+
+def _work_place(name: str) -> cfg.Opt:
+    return cfg.StrOpt(
+        "filesystem_store_datadir",
+        sample_default=f"/var/lib/glance/{name}",
+        help=f"The directory. Without a value it is '{name}' in [vitrine] data_dir.",
+    )
+
 
 _CORS = (
     cfg.ListOpt("allowed_origin", help="Origins whose pages may call the service; unset: none."),
@@ -713,12 +735,12 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         name=STAGING,
         help="Where data waits for its import, with enabled_backends.",
-        options=(*COMMON, *DRIVERS["file"]),
+        options=(_work_place(STAGING),),
     ),
     Section(
         name=TASKS,
         help="Where imports work on data, with enabled_backends.",
-        options=(*COMMON, *DRIVERS["file"]),
+        options=(_work_place(TASKS),),
     ),
     Section(
         name="keystone_authtoken",
@@ -968,3 +990,13 @@ SECTIONS: tuple[Section, ...] = (
         ),
     ),
 )
+
+
+def all_sections() -> tuple[Section, ...]:
+    """Return every section with every option, those of all kinds of stores that come along."""
+    return tuple(
+        attrs.evolve(section, options=(*section.options, *built_in_options()))
+        if section.name == "glance_store"
+        else section
+        for section in SECTIONS
+    )

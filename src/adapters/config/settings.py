@@ -137,51 +137,6 @@ class DatabaseSettings:
 
 
 @attrs.frozen(kw_only=True)
-class FileStoreSettings:
-    """A store in a file system.
-
-    Attributes:
-        directories: Each with its priority; one directory has priority 0.
-        metadata_file: JSON that is merged into the metadata of locations.
-        permissions: The mode of image files; None leaves it to the umask.
-        chunk_size: Bytes read or written at once.
-        thin_provisioning: Whether pieces of zeros become holes.
-        timeout: Seconds after which a call is given up; None waits.
-        timeout_threads: Threads that make calls when there is a *timeout*.
-        timeout_threads_warning: Percentage of busy ones from which the log warns.
-    """
-
-    directories: tuple[tuple[Path, int], ...]
-    metadata_file: Path | None
-    permissions: int | None
-    chunk_size: int
-    thin_provisioning: bool
-    timeout: int | None
-    timeout_threads: int
-    timeout_threads_warning: int
-
-
-@attrs.frozen(kw_only=True)
-class MemoryStoreSettings:
-    """A store in the memory of the process, gone when it ends."""
-
-
-@attrs.frozen(kw_only=True)
-class OtherStoreSettings:
-    """The options of any other kind of store, by name.
-
-    Attributes:
-        values: A string, number, truth value, tuple, mapping or None for each
-            option that the kind has.
-    """
-
-    values: Mapping[str, object] = attrs.field(repr=False)
-
-
-StoreOptions = FileStoreSettings | MemoryStoreSettings | OtherStoreSettings
-
-
-@attrs.frozen(kw_only=True)
 class BackendSettings:
     """One store.
 
@@ -190,14 +145,28 @@ class BackendSettings:
         kind: ``file``, ``rbd``, ``s3`` ...
         description: For users, or None.
         weight: Higher is read from first.
-        options: What the kind needs.
+        values: A string, number, truth value, tuple, mapping or None for each option
+            that the kind has, by its name; may be secret.
     """
 
     id: str
     kind: str
     description: str | None
     weight: int
-    options: StoreOptions
+    values: Mapping[str, object] = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class BreakerSettings:
+    """When a store that does not answer is left alone.
+
+    Attributes:
+        threshold: Failures in a row.
+        pause: Seconds, at first; more when it fails again.
+    """
+
+    threshold: int
+    pause: int
 
 
 @attrs.frozen(kw_only=True)
@@ -213,6 +182,7 @@ class StoresSettings:
         tasks: Where imports work on data.
         hashing_algorithm: The algorithm of ``os_hash_value``.
         metadata_encryption_key: The key of encrypted location URLs, or None.
+        breaker: When one that does not answer is left alone.
     """
 
     multiple: bool
@@ -222,6 +192,7 @@ class StoresSettings:
     tasks: Path
     hashing_algorithm: str
     metadata_encryption_key: bytes | None = attrs.field(repr=False)
+    breaker: BreakerSettings
 
 
 class IdentityKind(StrEnum):

@@ -7,7 +7,7 @@ from oslo_config import cfg
 
 from vitrine.adapters.config.drivers import COMMON
 from vitrine.adapters.config.loading import effective
-from vitrine.adapters.config.options import SECTIONS
+from vitrine.adapters.config.options import all_sections
 from vitrine.adapters.config.sources import CommandLine
 
 _WIDTH = 79
@@ -22,7 +22,7 @@ _HEAD = """\
 def sample() -> str:
     """Return a configuration file with every option: help, default, commented out."""
     pieces = [_HEAD]
-    for section in SECTIONS:
+    for section in all_sections():
         pieces.append(f"\n[{section.name}]\n{_comment(section.help)}")
         pieces.extend(_sample_option(option) for option in section.options)
     pieces.append(

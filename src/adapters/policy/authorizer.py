@@ -308,8 +308,10 @@ class OsloAuthorizer(Authorizer):
         configuration = cfg.ConfigOpts()
         configuration([], project="vitrine", default_config_files=[], default_config_dirs=[])
         opts._register(configuration)  # noqa: SLF001 - Enforcer does it, but later
+        # Nobody can make a file below a device.
+        none = Path("/dev/null/none")
         for name, value in (
-            ("policy_file", str((self._policy_file or Path("/nonexistent")).absolute())),
+            ("policy_file", str((self._policy_file or none).absolute())),
             ("policy_dirs", [str(path.absolute()) for path in self._policy_dirs]),
             ("enforce_new_defaults", self._enforce_new_defaults),
         ):

@@ -25,6 +25,7 @@ CONFIGURED: Config = {
         "show_image_direct_url": "true",
     },
     "glance_store": {"default_backend": "quick"},
+    "cheap": {"filesystem_store_datadir": "cheap"},
     "image_format": {"disk_formats": "raw, papyrus", "container_formats": "bare, amphora"},
 }
 

@@ -13,7 +13,7 @@ MakeApi = Callable[..., Api]
 STORES: Config = {
     "DEFAULT": {"enabled_backends": "cheap:file, quick:file"},
     "glance_store": {"default_backend": "quick"},
-    "cheap": {"store_description": "Slow and large"},
+    "cheap": {"store_description": "Slow and large", "filesystem_store_datadir": "cheap"},
     "quick": {"weight": 10, "filesystem_store_chunk_size": 131072},
 }
 

@@ -20,7 +20,7 @@ MakeApi = Callable[..., Api]
 STORES: Config = {
     "DEFAULT": {"enabled_backends": "cheap:file, quick:file"},
     "glance_store": {"default_backend": "cheap"},
-    "quick": {"weight": 10},
+    "quick": {"weight": 10, "filesystem_store_datadir": "quick"},
 }
 SHOWN: Config = {
     **STORES,

@@ -185,6 +185,7 @@ def test_where_there_are_stores_the_chosen_one_is_told(served: Servers, make_api
         **LOG,
         "DEFAULT": {"enabled_backends": "fast:file, deep:file"},
         "glance_store": {"default_backend": "fast"},
+        "deep": {"filesystem_store_datadir": "deep"},
     }
     server = served(config)
     api = make_api(server)

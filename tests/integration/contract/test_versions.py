@@ -14,6 +14,7 @@ MakeApi = Callable[..., Api]
 NAMED: Config = {
     "DEFAULT": {"enabled_backends": "quick:file, cheap:file"},
     "glance_store": {"default_backend": "quick"},
+    "cheap": {"filesystem_store_datadir": "cheap"},
 }
 OLDEST = (7, 6, 5, 4, 3, 2, 1, 0)
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "FOO")

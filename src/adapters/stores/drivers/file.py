@@ -1,7 +1,9 @@
 """Stores of type ``file``: directories of this machine, or mounted there."""
 
 import re
-from pathlib import Path
+from collections.abc import Iterable
+from itertools import permutations
+from pathlib import PurePosixPath
 from typing import Final
 
 from oslo_config import cfg
@@ -16,7 +18,8 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         "filesystem_store_datadir",
         sample_default="/var/lib/glance/images",
         help="The directory that holds the images. It is made when it is missing. Without a "
-        "value it is 'images' in [vitrine] data_dir.",
+        "value it is 'images'; what is not absolute is in [vitrine] data_dir. No two stores share "
+        "one.",
     ),
     cfg.MultiStrOpt(
         "filesystem_store_datadirs",
@@ -85,19 +88,33 @@ def directories_of(opening: StoreOpening) -> tuple[DataDirectory, ...]:
             "filesystem_store_datadirs; it can have one of them."
         )
     if not several:
-        path = opening.data_dir / _DEFAULT if one is None else Path(one)
-        if not path.is_absolute():
-            raise Misconfigured(
-                f"The store '{opening.store_id}': filesystem_store_datadir must be an absolute "
-                "path."
-            )
-        return (DataDirectory(path=str(path)),)
+        # A path that is not absolute is below the data directory.
+        return (DataDirectory(path=str(opening.data_dir / (one or _DEFAULT))),)
     found = tuple(map(DataDirectory.parse, several))
     if len({each.path for each in found}) < len(found):
         raise Misconfigured(
             f"The store '{opening.store_id}' names a directory twice in filesystem_store_datadirs."
         )
     return found
+
+
+def refuse_shared(openings: Iterable[StoreOpening]) -> None:
+    """See that no directory of one store is, or is in, a directory of another.
+
+    Raises:
+        Misconfigured: One is. Names the stores.
+    """
+    found = [
+        (opening.store_id, PurePosixPath(each.path))
+        for opening in openings
+        for each in directories_of(opening)
+    ]
+    for (first, outer), (second, inner) in permutations(found, 2):
+        if first != second and inner.is_relative_to(outer):
+            raise Misconfigured(
+                f"The stores '{first}' and '{second}' keep their images in the same directory, or "
+                "one of them within the other's; give each a filesystem_store_datadir of its own."
+            )
 
 
 def _open(opening: StoreOpening) -> Store:

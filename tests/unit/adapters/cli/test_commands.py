@@ -28,6 +28,7 @@ class Service:
     current: bool = True
     warnings: tuple[str, ...] = ()
     refusal: str | None = None
+    broken: str | None = None
     away: bool = False
     served: list[Invocation] = attrs.field(factory=list)
     loaded: list[tuple[Path | None, Existing]] = attrs.field(factory=list)
@@ -35,6 +36,7 @@ class Service:
     def run(self, *arguments: str) -> Result:
         operations = Operations[Loaded](
             load_settings=self.load,
+            check=self.check,
             sample=lambda: "[DEFAULT]\n",
             show=lambda invocation: f"files = {len(invocation.config_files)}\n",
             serve=lambda settings: self.served.append(settings.invocation),
@@ -54,6 +56,10 @@ class Service:
         if self.refusal is not None:
             raise Misconfigured(self.refusal)
         return Loaded(invocation, self.warnings)
+
+    def check(self, _: Loaded) -> None:
+        if self.broken is not None:
+            raise Misconfigured(self.broken)
 
     def load_metadefs(self, _: Loaded, directory: Path | None, existing: Existing) -> str:
         self.loaded.append((directory, existing))
@@ -147,6 +153,14 @@ def test_config_check_prints_warnings_and_succeeds() -> None:
 
     assert result.exit_code == 0
     assert result.stdout.startswith("Warning: One thing.\nWarning: Another.\n")
+
+
+def test_config_check_fails_where_a_part_cannot_be_made() -> None:
+    result = Service(broken="A package is missing.").run("config", "check")
+
+    assert result.exit_code == 1
+    assert "A package is missing." in result.stderr
+    assert result.stdout == ""
 
 
 def test_config_show_and_sample_print_what_they_are_given() -> None:

@@ -7,11 +7,8 @@ import pytest
 from tests.unit.adapters.config.deployed import DEPLOYED, Load
 from vitrine.adapters.config.loading import load
 from vitrine.adapters.config.settings import (
-    FileStoreSettings,
     IdentityKind,
     LocalUser,
-    MemoryStoreSettings,
-    OtherStoreSettings,
 )
 from vitrine.adapters.config.sources import CommandLine
 
@@ -47,11 +44,9 @@ def test_its_stores_are_those_of_the_sections(load_text: Load) -> None:
     assert stores.multiple
     assert stores.default == "rbd"
     file, rbd = stores.backends
-    assert isinstance(file.options, FileStoreSettings)
-    assert file.options.directories == ((Path("/var/lib/glance/images"), 0),)
-    assert isinstance(rbd.options, OtherStoreSettings)
-    assert rbd.options.values["rbd_store_ceph_conf"] == "/etc/ceph/ceph.conf"
-    assert rbd.options.values["rados_connect_timeout"] == -1
+    assert file.values["filesystem_store_datadir"] == "/var/lib/glance/images/"
+    assert rbd.values["rbd_store_ceph_conf"] == "/etc/ceph/ceph.conf"
+    assert rbd.values["rados_connect_timeout"] == -1
     assert (rbd.weight, rbd.description) == (10, "replicated three times")
     assert stores.staging == Path("/var/lib/glance/staging")
     assert stores.tasks == Path("/var/lib/glance/tasks_work_dir")
@@ -65,16 +60,9 @@ def test_without_any_file_everything_is_in_the_users_own_directory(tmp_path: Pat
     assert settings.data_dir == home
     assert settings.database.url == f"sqlite:///{home}/vitrine.sqlite"
     assert settings.database.embedded
-    assert settings.stores.backends[0].options == FileStoreSettings(
-        directories=((home / "images", 0),),
-        metadata_file=None,
-        permissions=None,
-        chunk_size=65536,
-        thin_provisioning=False,
-        timeout=None,
-        timeout_threads=10,
-        timeout_threads_warning=75,
-    )
+    (images,) = (each for each in settings.stores.backends if each.kind == "file")
+    assert images.values["filesystem_store_datadir"] is None
+    assert images.values["filesystem_store_chunk_size"] == 65536
     assert settings.stores.staging == home / "staging"
     assert settings.server.bind == "127.0.0.1:9292"
     assert settings.identity.kind is IdentityKind.NONE
@@ -85,9 +73,6 @@ def test_with_a_file_what_has_no_place_is_where_it_always_was(load_text: Load) -
     settings = load_text("[DEFAULT]\n")
 
     assert settings.data_dir == Path("/var/lib/glance")
-    options = settings.stores.backends[0].options
-    assert isinstance(options, FileStoreSettings)
-    assert options.directories == ((Path("/var/lib/glance/images"), 0),)
     assert settings.stores.staging == Path("/tmp/staging/")  # noqa: S108 (the contract's default)
 
 
@@ -111,25 +96,32 @@ def test_a_store_in_memory_makes_the_service_one_process(load_text: Load) -> Non
         default_backend = scratch
         """)
 
-    assert settings.stores.backends[0].options == MemoryStoreSettings()
+    assert settings.stores.backends[0].values == {}
     assert settings.server.workers == 1
 
 
-def test_several_directories_carry_their_priorities(load_text: Load) -> None:
-    options = (
-        load_text("""
+def test_what_is_repeated_stays_in_order(load_text: Load) -> None:
+    (store, _) = load_text("""
         [glance_store]
         filesystem_store_datadirs = /a:200
         filesystem_store_datadirs = /b
-        filesystem_store_file_perm = 640
-        """)
-        .stores.backends[0]
-        .options
-    )
+        """).stores.backends
 
-    assert isinstance(options, FileStoreSettings)
-    assert options.directories == ((Path("/a"), 200), (Path("/b"), 0))
-    assert options.permissions == 0o640
+    assert store.values["filesystem_store_datadirs"] == ("/a:200", "/b")
+
+
+def test_where_imports_work_may_be_below_the_data_directory(load_text: Load) -> None:
+    stores = load_text("""
+        [DEFAULT]
+        enabled_backends = fast:memory
+        [glance_store]
+        default_backend = fast
+        [os_glance_staging_store]
+        filesystem_store_datadir = waiting
+        """).stores
+
+    assert stores.staging == Path("/var/lib/glance/waiting")
+    assert stores.tasks == Path("/var/lib/glance/os_glance_tasks_store")
 
 
 @pytest.mark.parametrize(

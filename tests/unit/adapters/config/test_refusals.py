@@ -36,6 +36,7 @@ REFUSED = {
     "ids that differ in case": ("[DEFAULT]\nenabled_backends = a:file,A:file", "'A'"),
     "id twice": ("[DEFAULT]\nenabled_backends = a:file,a:rbd", "enabled_backends"),
     "unknown type": ("[DEFAULT]\nenabled_backends = a:tape", "tape"),
+    "unknown type of a single store": ("[glance_store]\nstores = file, tape", "tape"),
     "no default": ("[DEFAULT]\nenabled_backends = a:file", "default_backend"),
     "unknown default": (
         "[DEFAULT]\nenabled_backends = a:file\n[glance_store]\ndefault_backend = b",
@@ -67,16 +68,6 @@ REFUSED = {
     "local user": ("[local_identity]\nusers = ann", "'ann'"),
     "local user twice": ("[local_identity]\nusers = ann:p:, ann:q:", "twice"),
     "database": ("[database]\nconnection = mongodb://h/glance", "connection"),
-    "both directories": (
-        "[glance_store]\nfilesystem_store_datadir = /a\nfilesystem_store_datadirs = /b",
-        "filesystem_store_datadirs",
-    ),
-    "priority": ("[glance_store]\nfilesystem_store_datadirs = /a:high", "/a:high"),
-    "directory twice": (
-        "[glance_store]\nfilesystem_store_datadirs = /a:1\nfilesystem_store_datadirs = /a:2",
-        "twice",
-    ),
-    "permissions": ("[glance_store]\nfilesystem_store_file_perm = 689", "octal"),
     "memory in several processes": (
         "[glance_store]\nstores = memory\ndefault_store = memory\n[vitrine]\nworkers = 2",
         "workers",

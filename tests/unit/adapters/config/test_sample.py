@@ -5,7 +5,7 @@ from pathlib import Path
 
 from oslo_config import cfg
 
-from vitrine.adapters.config.options import SECTIONS
+from vitrine.adapters.config.options import all_sections
 from vitrine.adapters.config.reading import Configuration
 from vitrine.adapters.config.showing import sample
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[4]
 
 def _configuration(files: list[str]) -> Configuration:
     configuration = Configuration()
-    for section in SECTIONS:
+    for section in all_sections():
         configuration.add(section.name, section.options)
     configuration.conf(
         [], project="t", default_config_files=files, default_config_dirs=[], use_env=False
@@ -31,7 +31,7 @@ def test_the_sample_in_the_repository_is_the_present_one() -> None:
 def test_every_option_is_in_the_sample_with_help() -> None:
     text = sample()
 
-    for section in SECTIONS:
+    for section in all_sections():
         assert f"\n[{section.name}]\n" in text
         for option in section.options:
             assert f"\n#{option.dest} =" in text
@@ -51,7 +51,7 @@ def test_the_sample_as_it_is_changes_nothing(tmp_path: Path) -> None:
 def test_the_sample_with_its_values_in_effect_says_what_the_defaults_are(tmp_path: Path) -> None:
     shown_otherwise = {
         option.dest
-        for section in SECTIONS
+        for section in all_sections()
         for option in section.options
         if option.sample_default is not None
     }

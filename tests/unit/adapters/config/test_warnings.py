@@ -12,9 +12,6 @@ SWITCHED_ON = {
     "node_staging_uri": "file:///var/staging",
     "filesystem_store_datadir": "/var/staging",
     "work_dir": "/var/work",
-    "enabled_backends": "fast:file, deep:rbd",
-    "stores": "file, rbd",
-    "default_store": "swift",
     "metadata_encryption_key": "0123456789abcdef",
     "flavor": "caching",
     "config_file": "/etc/glance/glance-api-paste.ini",
@@ -32,10 +29,6 @@ def test_a_feature_that_does_not_exist_is_named_when_it_is_switched_on(
     (found,) = (each for each in UNBUILT if each is row)
     value = SWITCHED_ON.get(found.option, "true")
     text = f"[{found.section}]\n{found.option} = {value}\n"
-    if found.option == "enabled_backends":
-        text += "[glance_store]\ndefault_backend = fast\n"
-    if found.option == "default_store":
-        text += f"stores = {value}\n"
 
     warnings = load_text(text).warnings
 
@@ -59,10 +52,10 @@ def test_defaults_that_nobody_chose_are_no_reason_to_warn(load_text: Load) -> No
     [
         "[DEFAULT]\nenabled_import_methods = []",
         "[DEFAULT]\ndo_secure_hash = false",
-        "[DEFAULT]\nenabled_backends = fast:file\n[glance_store]\ndefault_backend = fast",
+        "[DEFAULT]\nenabled_backends = fast:file, deep:rbd\n[glance_store]\ndefault_backend = deep",
         "[oslo_messaging_notifications]\ndriver = log\ndriver = messagingv2",
         "[oslo_messaging_rabbit]\namqp_durable_queues = true",
-        "[glance_store]\nstores = file\ndefault_store = file",
+        "[glance_store]\nstores = file\ndefault_store = file\nswift_store_container = unused",
         "[oslo_middleware]\nenable_proxy_headers_parsing = true",
         "[cors]\nallowed_origin = https://dashboard.example.org",
         "[database]\nmax_pool_size = 7",
@@ -129,7 +122,5 @@ def test_a_deployed_file_gets_these_warnings_and_no_others(load_text: Load) -> N
             "enabled_import_methods",
             "filesystem_store_datadir",
             "filesystem_store_datadir",
-            "enabled_backends",
-            "enabled_backends",
         ]
     )
