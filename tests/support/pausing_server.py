@@ -17,7 +17,8 @@ from pathlib import Path
 from unittest import mock
 
 from vitrine.__main__ import main
-from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
+from vitrine.adapters.stores.filesystem import FilesystemStore
+from vitrine.adapters.stores.filesystem.writing import Place
 from vitrine.ports.stores import BlobTarget, BlobWriter, StoredBlob, StoreIdentity
 
 
@@ -60,8 +61,8 @@ class PausingStore(FilesystemStore):
         super().delete(url, identity)
         _point("gone")
 
-    def _name(self, directory: DataDirectory, temporary: str, key: str) -> None:
-        super()._name(directory, temporary, key)
+    def _name(self, place: Place) -> None:
+        super()._name(place)
         _point("named")
 
 
