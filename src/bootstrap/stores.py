@@ -1,5 +1,7 @@
 """The stores of the service."""
 
+import random
+import time
 from collections.abc import Mapping
 
 from vitrine.adapters.config.drivers import load_driver
@@ -7,11 +9,13 @@ from vitrine.adapters.config.settings import CredentialsSettings, Settings
 from vitrine.adapters.credentials.lazy import LazyCredentials
 from vitrine.adapters.fetching.filtering import UrlFilter
 from vitrine.adapters.fetching.guarded import GuardedFetcher, Tls
+from vitrine.adapters.stores.breaker import BreakingStore
 from vitrine.adapters.stores.catalogue import StoreCatalogue
+from vitrine.adapters.stores.circuit import Circuit
 from vitrine.adapters.stores.drivers.file import refuse_shared
 from vitrine.ports.credentials import Account, StoreCredentials
 from vitrine.ports.fetching import Fetcher
-from vitrine.ports.stores import Fetchers, StoreInfo, StoreOpening, Stores
+from vitrine.ports.stores import Fetchers, Store, StoreInfo, StoreOpening, Stores
 
 
 def make_credentials(settings: Settings) -> StoreCredentials:
@@ -52,6 +56,20 @@ class GuardedFetchers(Fetchers):
         return GuardedFetcher(self._urls, tls=Tls(verify=verify, ca_file=ca_file), proxies=proxies)
 
 
+def _guarded(settings: Settings, store: Store) -> Store:
+    if store.kind == "http":
+        # Its images lie anywhere: that one server is away says nothing of the others.
+        return store
+    breaker = settings.stores.breaker
+    circuit = Circuit(
+        threshold=breaker.threshold,
+        pause=breaker.pause,
+        monotonic=time.monotonic,
+        chance=random.random,
+    )
+    return BreakingStore(store, circuit)
+
+
 def make_stores(settings: Settings, urls: UrlFilter, credentials: StoreCredentials) -> Stores:
     """Return all stores, none of which was contacted.
 
@@ -75,7 +93,7 @@ def make_stores(settings: Settings, urls: UrlFilter, credentials: StoreCredentia
         [
             (
                 StoreInfo(id=backend.id, description=backend.description, weight=backend.weight),
-                load_driver(backend.kind).open(openings[backend.id]),
+                _guarded(settings, load_driver(backend.kind).open(openings[backend.id])),
             )
             for backend in backends
         ],

@@ -1,0 +1,196 @@
+"""A store that is left alone for a while when it does not answer.
+
+Requests that need such a store fail at once then, instead of waiting for its timeouts
+with a thread each; those that need others are not held up by it.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from vitrine.adapters.stores.circuit import Circuit, Passage
+from vitrine.core import errors
+from vitrine.ports.stores import (
+    Ability,
+    BlobReader,
+    BlobTarget,
+    BlobWriter,
+    Store,
+    StoredBlob,
+    StoreIdentity,
+)
+
+_log: Final = logging.getLogger(__name__)
+
+
+class BreakingStore(Store):
+    """Another store, behind a circuit.
+
+    Only `StoreUnavailable` counts as a failure; any other answer is one. A blob that is
+    being written or read when the circuit opens is written or read on: it fails by itself.
+    """
+
+    def __init__(self, store: Store, circuit: Circuit) -> None:
+        """Take the store, and a circuit of its own."""
+        self._store = store
+        self._watch = _Watch(store.id, circuit)
+
+    @property
+    def id(self) -> str:
+        return self._store.id
+
+    @property
+    def kind(self) -> str:
+        return self._store.kind
+
+    @property
+    def abilities(self) -> Ability:
+        return self._store.abilities
+
+    @property
+    def properties(self) -> Mapping[str, object]:
+        return self._store.properties
+
+    def holds(self, url: str) -> bool:
+        return self._store.holds(url)
+
+    def canonical(self, url: str) -> str:
+        return self._store.canonical(url)
+
+    def begin(self, target: BlobTarget, identity: StoreIdentity) -> BlobWriter:
+        with self._watch.call(answers=False):
+            return _WatchedWriter(self._store.begin(target, identity), self._watch)
+
+    def discard(self, target: BlobTarget, handle: str | None, identity: StoreIdentity) -> None:
+        with self._watch.call():
+            self._store.discard(target, handle, identity)
+
+    def open(
+        self,
+        url: str,
+        identity: StoreIdentity,
+        *,
+        offset: int = 0,
+        length: int | None = None,
+    ) -> BlobReader:
+        with self._watch.call(answers=False):
+            reader = self._store.open(url, identity, offset=offset, length=length)
+            return _WatchedReader(reader, self._watch)
+
+    def size(self, url: str, identity: StoreIdentity) -> int:
+        with self._watch.call():
+            return self._store.size(url, identity)
+
+    def delete(self, url: str, identity: StoreIdentity) -> None:
+        with self._watch.call():
+            self._store.delete(url, identity)
+
+    def check(self) -> None:
+        with self._watch.call():
+            self._store.check()
+
+
+class _Watch:
+    """Tells the circuit how calls go, and the log how the circuit is."""
+
+    def __init__(self, store_id: str, circuit: Circuit) -> None:
+        self._store_id = store_id
+        self._circuit = circuit
+
+    @contextmanager
+    def call(self, *, answers: bool = True) -> Iterator[None]:
+        """Watch a call, unless it is refused.
+
+        Args:
+            answers: Whether its success means that the store answered; else it may have
+                been put off.
+        """
+        passage = self._circuit.enter()
+        if passage is Passage.REFUSED:
+            raise errors.StoreUnavailable
+        with self._listening(passage):
+            yield
+            if answers:
+                self.answered()
+            elif self._circuit.began(passage):
+                self._log_return()
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Watch a part of what began long ago; it is never refused."""
+        with self._listening(Passage.FREE):
+            yield
+
+    @contextmanager
+    def _listening(self, passage: Passage) -> Iterator[None]:
+        try:
+            yield
+        except errors.StoreUnavailable:
+            if self._circuit.failed(passage):
+                _log.warning("Store %s does not answer and is left alone.", self._store_id)
+            raise
+        except errors.Misconfigured:
+            self._circuit.told_nothing(passage)
+            raise
+        except errors.VitrineError:
+            self.answered()
+            raise
+        except BaseException:
+            self._circuit.told_nothing(passage)
+            raise
+
+    def answered(self) -> None:
+        """Note an answer."""
+        if self._circuit.answered():
+            self._log_return()
+
+    def _log_return(self) -> None:
+        _log.warning("Store %s answers again.", self._store_id)
+
+
+class _WatchedWriter(BlobWriter):
+    def __init__(self, writer: BlobWriter, watch: _Watch) -> None:
+        self._writer = writer
+        self._watch = watch
+
+    @property
+    def handle(self) -> str | None:
+        return self._writer.handle
+
+    def write(self, piece: bytes | memoryview) -> None:
+        with self._watch.going_on():
+            self._writer.write(piece)
+
+    def commit(self) -> StoredBlob:
+        with self._watch.going_on():
+            stored = self._writer.commit()
+        self._watch.answered()
+        return stored
+
+    def abort(self) -> None:
+        with self._watch.going_on():
+            self._writer.abort()
+
+
+class _WatchedReader(BlobReader):
+    def __init__(self, reader: BlobReader, watch: _Watch) -> None:
+        self._reader = reader
+        self._watch = watch
+
+    @property
+    def length(self) -> int:
+        return self._reader.length
+
+    def pieces(self) -> Iterator[bytes]:
+        with self._watch.going_on():
+            for number, piece in enumerate(self._reader.pieces()):
+                if number == 0:
+                    self._watch.answered()
+                yield piece
+
+    def fileno(self) -> int | None:
+        return self._reader.fileno()
+
+    def close(self) -> None:
+        self._reader.close()
