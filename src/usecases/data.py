@@ -43,6 +43,7 @@ from vitrine.ports.stores import (
 )
 from vitrine.ports.work import Heartbeat, Hold, Pump, Sink
 from vitrine.usecases.gate import Gate
+from vitrine.usecases.reading import CopyReader
 from vitrine.usecases.sending import Sending, tell_sent
 from vitrine.usecases.units import Unit, Units
 
@@ -382,7 +383,7 @@ class ImageData:
         """Open the bytes of an image, or a part of them; None if there are none.
 
         Copies are tried from the best store on, those in the stores that the caller
-        prefers before all others; the first that opens serves.
+        prefers before all others; the first that opens serves, and the others if it breaks.
 
         Args:
             context: Who asks.
@@ -416,7 +417,7 @@ class ImageData:
         if asked is not None and image.size is not None:
             part = ranges.resolve(asked, image.size)
         places = self._in_order(image.locations, prefer)
-        reader = self._open_first(places, part, StoreIdentity(caller=context))
+        reader = CopyReader.open(image, part, self._stores, places, StoreIdentity(caller=context))
         return None if reader is None else Download(image=image, reader=reader, part=part)
 
     def _check_choice(self, prefer: Sequence[str]) -> None:
@@ -434,25 +435,6 @@ class ImageData:
 
         # Sorting keeps the order among those of the same rank.
         return sorted(self._stores.by_weight(locations), key=rank)
-
-    def _open_first(
-        self, locations: Sequence[Location], part: ranges.Part | None, identity: StoreIdentity
-    ) -> BlobReader | None:
-        failure: errors.StoreUnavailable | errors.RangesUnsupported | None = None
-        for location in locations:
-            try:
-                store = self._stores.of(location)
-                if part is None:
-                    return store.open(location.url, identity)
-                return store.open(location.url, identity, offset=part.offset, length=part.length)
-            except errors.BlobNotFound:
-                continue
-            except (errors.StoreUnavailable, errors.RangesUnsupported) as error:
-                # Another copy may do; else the best one's reason counts.
-                failure = failure or error
-        if failure is not None:
-            raise failure
-        return None
 
     def sent(self, context: Context, download: Download, count: int) -> None:
         """Tell that *count* bytes of a download went out and no more will follow."""
