@@ -85,6 +85,7 @@ def make_stores(settings: Settings, urls: UrlFilter, credentials: StoreCredentia
             data_dir=settings.data_dir,
             credentials=credentials,
             fetchers=fetchers,
+            multiple=settings.stores.multiple,
         )
         for backend in backends
     }

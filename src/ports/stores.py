@@ -38,6 +38,19 @@ SERVICE = StoreIdentity()
 """The service itself."""
 
 
+@attrs.frozen(kw_only=True)
+class Audience:
+    """Who may read an image besides its owner.
+
+    Attributes:
+        everybody: Whether all may.
+        projects: Those that may where not all do, by their ids.
+    """
+
+    everybody: bool = False
+    projects: tuple[str, ...] = ()
+
+
 class Ability(enum.Flag):
     """What a store can do besides handing out whole blobs."""
 
@@ -239,6 +252,23 @@ class Store(Protocol):
         """
         ...
 
+    def admit(
+        self,
+        url: str,  # noqa: ARG002 - for stores that have something to do
+        audience: Audience,  # noqa: ARG002 - the same
+        identity: StoreIdentity,  # noqa: ARG002 - the same
+    ) -> None:
+        """Let *audience* read a blob, besides its owner, and nobody else any more.
+
+        Only where others read by a right of their own, as in the accounts of projects;
+        everywhere else the service reads for everybody, and there is nothing to do.
+
+        Raises:
+            BlobNotFound: There is nothing there.
+            NotPermitted: The store refuses.
+        """
+        return
+
     def check(self) -> None:
         """Return if the store answers.
 
@@ -329,6 +359,7 @@ class StoreOpening:
         data_dir: Where the service keeps what has no other place.
         credentials: How the store proves itself to an identity service.
         fetchers: How it reaches URLs that users name.
+        multiple: Whether stores have names, as `Stores.multiple` says.
     """
 
     store_id: str
@@ -336,6 +367,7 @@ class StoreOpening:
     data_dir: Path
     credentials: StoreCredentials
     fetchers: Fetchers
+    multiple: bool = True
 
 
 @runtime_checkable
