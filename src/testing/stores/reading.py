@@ -31,6 +31,10 @@ class StoreSettings:
     chunk: ClassVar[int] = 64 * KIB
     """In bytes, what the store cuts blobs into, where that matters to it."""
 
+    hides_unfinished: ClassVar[bool] = True
+    """Whether nobody finds a blob before its commit, and its key is free until then. Only a
+    store over somebody else's driver, which has but one phase, may say that it cannot."""
+
     patience: ClassVar[float] = 60
     """Seconds within which a call to a back end that is away has failed."""
 

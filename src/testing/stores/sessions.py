@@ -29,6 +29,8 @@ class SessionContract(WritableStore):
         store.delete(url, self.identity)
         writer = store.begin(target_for("key"), self.identity)
         writer.write(patterned(2 * MIB))
+        if not self.hides_unfinished:
+            writer.abort()
         with pytest.raises(errors.BlobNotFound):
             store.open(url, self.identity)
         with pytest.raises(errors.BlobNotFound):

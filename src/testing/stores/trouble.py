@@ -71,15 +71,7 @@ class AwayReadingContract(ReadableContract):
 
     def until_it_is_back(self, store: Store, url: str) -> None:
         """Wait until the store answers again."""
-
-        def answers() -> bool:
-            try:
-                store.size(url, self.identity)
-            except errors.StoreUnavailable:
-                return False
-            return True
-
-        _until(answers, self.patience)
+        _until(lambda: _works(lambda: store.size(url, self.identity)), self.patience)
 
 
 class AwayContract(WritableStore, AwayReadingContract):
@@ -124,7 +116,7 @@ class AwayContract(WritableStore, AwayReadingContract):
             with contextlib.suppress(errors.StoreUnavailable):
                 in_time(self.patience, writer.abort)
         self.until_it_is_back(store, witness)
-        writer.abort()
+        _until(lambda: _works(writer.abort), self.patience)
         store.delete(witness, self.identity)
         self._discard_all(store, target, handle, leftovers)
 
@@ -220,6 +212,14 @@ def _write(store: Store, target: BlobTarget, test: WritableStore, size: int) -> 
         with contextlib.suppress(*([errors.StoreUnavailable] if away else [])):
             writer.abort()
         raise
+
+
+def _works(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except errors.StoreUnavailable:
+        return False
+    return True
 
 
 def _until(condition: Callable[[], bool], patience: float) -> None:

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterable
 from itertools import permutations
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from oslo_config import cfg
 
 from vitrine.adapters.stores.drivers.base import Driver, Values
 from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
+from vitrine.adapters.stores.filesystem.mounts import Mounts, read_mounts
+from vitrine.adapters.stores.patience import PatientCalls
+from vitrine.adapters.stores.patient import PatientStore
 from vitrine.core.errors import Misconfigured
 from vitrine.ports.stores import Store, StoreOpening
 
@@ -41,12 +44,13 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         "filesystem_store_chunk_size",
         default=64 * 1024,
         min=1,
-        help="Bytes that are read or written at once.",
+        help="Bytes of zeros that become a hole with filesystem_thin_provisioning; counts as 4096 "
+        "if it is less, and as 1048576 if it is more.",
     ),
     cfg.BoolOpt(
         "filesystem_thin_provisioning",
         default=False,
-        help="Leave holes instead of writing pieces that are all zeros.",
+        help="Leave holes instead of writing chunks that are all zeros.",
     ),
     cfg.IntOpt(
         "filesystem_store_timeout",
@@ -71,6 +75,8 @@ OPTIONS: tuple[cfg.Opt, ...] = (
 
 _OCTAL: Final = re.compile(r"[0-7]{1,4}", re.ASCII)
 _DEFAULT: Final = "images"
+# With a timeout, what a disk has to make durable at once has to be done within it.
+_SYNC_EVERY: Final = 64 * 1024 * 1024  # bytes
 
 
 def directories_of(opening: StoreOpening) -> tuple[DataDirectory, ...]:
@@ -125,12 +131,33 @@ def _open(opening: StoreOpening) -> Store:
             f"The store '{opening.store_id}': filesystem_store_file_perm must be up to four "
             "octal digits."
         )
-    return FilesystemStore(
+    directories = directories_of(opening)
+    metadata_file = values.maybe("filesystem_store_metadata_file")
+    mounts = (
+        Mounts(())
+        if metadata_file is None
+        else read_mounts(Path(metadata_file), opening.store_id, directories)
+    )
+    seconds = values.number("filesystem_store_timeout")
+    store = FilesystemStore(
         opening.store_id,
-        directories_of(opening),
+        directories,
         mode=int(permissions, 8),
         sparse=values.flag("filesystem_thin_provisioning"),
         chunk_size=values.number("filesystem_store_chunk_size"),
+        sync_every=_SYNC_EVERY if seconds else None,
+        metadata=mounts.of,
+    )
+    if not seconds:
+        return store
+    return PatientStore(
+        store,
+        PatientCalls(
+            opening.store_id,
+            seconds=seconds,
+            threads=values.number("filesystem_store_thread_pool_size"),
+            warn_at=values.number("filesystem_store_threadpool_threshold"),
+        ),
     )
 
 
