@@ -1,6 +1,7 @@
 """Callers whom a real Keystone vouches for."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -138,6 +139,55 @@ def test_an_expired_token_is_good_only_with_that_of_a_service(keystone: Keystone
         ask(provider, expired)
 
 
+def _take_role(keystone: Keystone, user: str, project: str) -> None:
+    where, who = keystone.project_id(project), keystone.user_id(user)
+    role = keystone._id("role", name="member")
+    keystone.call("DELETE", f"/projects/{where}/users/{who}/roles/{role}")
+
+
+def _disable_user(keystone: Keystone, user: str, project: str) -> None:
+    keystone.call("PATCH", f"/users/{keystone.user_id(user)}", {"user": {"enabled": False}})
+
+
+def _disable_project(keystone: Keystone, user: str, project: str) -> None:
+    body = {"project": {"enabled": False}}
+    keystone.call("PATCH", f"/projects/{keystone.project_id(project)}", body)
+
+
+def _change_password(keystone: Keystone, user: str, project: str) -> None:
+    body = {"user": {"password": "another-loopback-only"}}
+    keystone.call("PATCH", f"/users/{keystone.user_id(user)}", body)
+
+
+@pytest.mark.parametrize("end", [_take_role, _disable_user, _disable_project, _change_password])
+def test_what_ends_a_users_rights_ends_their_tokens(
+    keystone: Keystone, end: Callable[[Keystone, str, str], None]
+) -> None:
+    provider = provider_on(keystone, cache_time=0)
+    project = keystone.make_project()
+    user = keystone.make_user(project)
+    token = keystone.token(user, project=project, fresh=True)
+    assert ask(provider, token).roles == {"member", "reader"}
+    end(keystone, user, project)
+    with pytest.raises(Unauthenticated):
+        ask(provider, token)
+
+
+def test_a_token_is_good_for_its_own_project_only(keystone: Keystone) -> None:
+    provider = provider_on(keystone)
+    project = keystone.make_project()
+    user = keystone.make_user(project)
+    other = keystone.make_project()
+    where, who = keystone.project_id(other), keystone.user_id(user)
+    role = keystone._id("role", name="reader")
+    keystone.call("PUT", f"/projects/{where}/users/{who}/roles/{role}")
+    first = ask(provider, keystone.token(user, project=project, fresh=True))
+    second = ask(provider, keystone.token(user, project=other, fresh=True))
+    assert (first.user_id, second.user_id) == (who, who)
+    assert (first.project_id, second.project_id) == (keystone.project_id(project), where)
+    assert (first.roles, second.roles) == ({"member", "reader"}, {"reader"})
+
+
 # --- scopes
 
 
@@ -218,6 +268,18 @@ def test_an_application_credential_with_rules_is_good_for_what_they_say(
             ask(provider, token, request=Request(method=method, path=path))
     caller = ask(provider, token, service=keystone.service_token())
     assert caller.user_id == keystone.user_id("demo")
+
+
+def test_a_token_ends_with_its_application_credential(keystone: Keystone) -> None:
+    provider = provider_on(keystone, cache_time=0)
+    credential = keystone.application_credential("alt")
+    token = keystone.application_token(credential)
+    user = keystone.user_id("alt")
+    assert ask(provider, token).user_id == user
+    path = f"/users/{user}/application_credentials/{credential.id}"
+    keystone.call("DELETE", path, token=keystone.token("alt"))
+    with pytest.raises(Unauthenticated):
+        ask(provider, token)
 
 
 # --- Keystone away

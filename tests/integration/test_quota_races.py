@@ -17,7 +17,7 @@ from vitrine.adapters.persistence.sql import migrate
 from vitrine.adapters.persistence.sql.tables import ledger, reservations
 from vitrine.testing.threads import at_once, results
 
-_ROUNDS = 100 if os.environ.get("VITRINE_DEEP") else 3
+_ROUNDS = 100 if os.environ.get("VITRINE_DEEP") else 5
 _CLIENTS = 32
 _COUNT, _MIBS, _UPLOADS = 5, 1, 3  # limits
 _PIECE = 256 * 1024  # bytes; four of them are all that fits

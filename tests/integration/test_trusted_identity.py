@@ -137,7 +137,7 @@ def test_anonymous_callers_beside_those_of_the_proxy(served: Servers, make_api: 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0"])
 def test_it_does_not_start_where_everybody_could_say_so(bind: str) -> None:
-    command = [VITRINE, "serve", "--identity", "trusted", "--bind", bind]
+    command = [str(VITRINE), "serve", "--identity", "trusted", "--bind", bind]
     ran = subprocess.run(
         command, env=environment(), check=False, capture_output=True, text=True, timeout=60
     )

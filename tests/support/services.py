@@ -201,11 +201,14 @@ class Keystone:
 
     def expired_token(self, user: str = "demo", *, project: str | None = None) -> str:
         """A token of *user* that Keystone signed and that ran out a minute ago."""
-        ended = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
+        return self.token_until(dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1), user, project)
+
+    def token_until(self, ends: dt.datetime, user: str = "demo", project: str | None = None) -> str:
+        """A token of *user* that Keystone signed and that runs out when *ends* says."""
         who, where = self.user_id(user), self.project_id(project or HOMES[user])
         python, script = CACHE / "keystone/bin/python", _SERVICES / "expired_token.py"
         ran = subprocess.run(
-            [python, script, self._config, who, where, ended.strftime("%Y-%m-%dT%H:%M:%S.000000Z")],
+            [python, script, self._config, who, where, ends.strftime("%Y-%m-%dT%H:%M:%S.000000Z")],
             check=True,
             capture_output=True,
             text=True,
