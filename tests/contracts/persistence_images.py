@@ -331,6 +331,26 @@ class ImagesContract(PersistenceContractBase):
         for unlike in ("file:///a/b", "file:///a/B ", "file:///a/", "file:///a/_", "%", ""):
             assert not persistence.images.uses_location(unlike, besides=new_id())
 
+    @pytest.mark.parametrize(
+        ("written", "asked"),
+        [
+            ("s3+https://key:se/cret@host/bucket/k", "s3+https://host/bucket/k"),
+            ("cinder://volume", "cinder://store/volume"),
+            ("cinder://store/volume", "cinder://volume"),
+        ],
+    )
+    def test_a_location_in_use_is_known_in_every_form(
+        self, persistence: Persistence, written: str, asked: str
+    ) -> None:
+        image = attrs.evolve(an_image(), locations=(Location(url=written),))
+        stored(persistence, image)
+        assert persistence.images.uses_location(asked, besides="")
+        assert not persistence.images.uses_location(f"{asked}x", besides="")
+        persistence.commit(
+            changeset(SaveImage(attrs.evolve(image, locations=(Location(url=asked),))))
+        )
+        assert persistence.images.uses_location(written, besides="")
+
     def test_very_long_locations_are_told_apart(self, persistence: Persistence) -> None:
         url = "rbd://" + "x" * 5000
         stored(persistence, attrs.evolve(an_image(), locations=(Location(url=url + "1"),)))

@@ -141,3 +141,13 @@ class JobsContract(PersistenceContractBase):
         assert list(persistence.jobs.runnable(10)) == []
         persistence.leases.drop(job.id, "you")
         assert list(persistence.jobs.runnable(10)) == [job]
+
+    def test_jobs_are_forgotten_when_their_time_has_come(self, persistence: Persistence) -> None:
+        done = created(persistence, a_job().failed(NOON, keep=KEEP, message="no"))
+        later = created(persistence, a_job().failed(NOON + KEEP, keep=KEEP, message="no"))
+        living = created(persistence, a_job())
+        assert persistence.jobs.forget(NOON + KEEP - timedelta(microseconds=1)) == 0
+        assert persistence.jobs.forget(NOON + KEEP) == 1
+        assert persistence.jobs.get(done.id) is None
+        assert persistence.jobs.get(later.id) == later
+        assert persistence.jobs.get(living.id) == living

@@ -146,6 +146,28 @@ class LeasesContract(PersistenceContractBase):
         persistence.leases.drop("k", "me")
         assert persistence.leases.take("k", "you", LONG)
 
+    def test_leases_that_are_long_over_are_forgotten_and_no_others(
+        self, persistence: Persistence
+    ) -> None:
+        assert persistence.leases.take("over", "me", OVER)
+        assert persistence.leases.take("long over", "me", -LONG)
+        assert persistence.leases.take("living", "me", LONG)
+        assert persistence.leases.forget(LONG / 2) == 1
+        assert persistence.leases.renew(["long over", "over", "living"], "me", LONG) == {
+            "over",
+            "living",
+        }
+        assert persistence.leases.forget(timedelta(0)) == 0
+        assert not persistence.leases.take("over", "you", LONG)
+
+    def test_a_session_stays_abandoned_when_its_lease_is_forgotten(
+        self, persistence: Persistence
+    ) -> None:
+        session = a_session()
+        persistence.commit(changeset(OpenSession(session, "me", OVER)))
+        assert persistence.leases.forget(timedelta(0)) == 1
+        assert list(persistence.sessions.abandoned(10)) == [session]
+
     def test_nobody_gives_back_what_another_has(self, persistence: Persistence) -> None:
         assert persistence.leases.take("k", "me", LONG)
         persistence.leases.drop("k", "you")

@@ -26,6 +26,10 @@ class KeyContract(WritableStore):
         assert store.holds(stored.url)
         assert self.read(store, stored.url) == b"data"
 
+    def test_what_a_store_writes_needs_no_other_form(self, store: Store, put: Put) -> None:
+        url = put(b"data").url
+        assert store.canonical(url) == url
+
     @pytest.mark.parametrize("key", ILLEGAL_KEYS)
     def test_no_target_has_an_illegal_key(self, key: str) -> None:
         with pytest.raises(ValueError, match=r"."):
