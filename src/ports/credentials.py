@@ -20,6 +20,7 @@ class Account:
     Attributes:
         auth_url: The identity service; its version may follow or not.
         auth_version: ``1``, ``2`` or ``3``, as Swift's own authentication counts.
+        username: With version 1, as it is sent: ``ACCOUNT:USER``.
         ca_file: The authorities that vouch for it; None for those of the system.
         insecure: Whether its certificate is taken as it is.
     """
@@ -53,11 +54,11 @@ class Access(Protocol):
         ...
 
     def refused(self, token: str) -> None:
-        """Say that a service refused *token*: the next one is another."""
+        """Say that a service refused *token*: the next one is another, where there is another."""
         ...
 
     def project_id(self) -> str | None:
-        """Return the project it is good for."""
+        """Return the project it is good for; None where accounts have no projects."""
         ...
 
     def endpoint(
@@ -71,12 +72,25 @@ class Access(Protocol):
         """Return the URL of a service in the catalogue, without a slash at the end."""
         ...
 
+    def release(self) -> None:
+        """End what was delegated for this access alone; never raises, may be called again.
+
+        It is not used afterwards. Where nothing was delegated nothing happens, and
+        what is not ended, since nobody answers, runs out by itself.
+        """
+        return
+
 
 class StoreCredentials(Protocol):
     """Gives stores access. Contacts nobody by itself."""
 
-    def account(self, account: Account) -> Access:
-        """Return the access of a configured account. The same account shares its tokens."""
+    def account(self, account: Account, *, renew_before: float = 60.0) -> Access:
+        """Return the access of a configured account. The same account shares its tokens.
+
+        Args:
+            account: The account.
+            renew_before: Seconds before its end at which a token is no longer given out.
+        """
         ...
 
     def service(self) -> Access:
@@ -87,15 +101,19 @@ class StoreCredentials(Protocol):
         """
         ...
 
-    def caller(self, context: Context, *, lasting: bool) -> Access:
+    def caller(self, context: Context, *, lasting: bool, renew_before: float = 60.0) -> Access:
         """Return the access of a caller, by the caller's own token.
+
+        Whoever asks for a lasting one releases it.
 
         Args:
             context: Who asks.
             lasting: Whether it has to outlive that token: the caller's roles are then
-                delegated to the service's account for the time of one transfer.
+                delegated to the service's account for the time of one transfer. Where
+                the identity service does not allow that, the access ends with the token.
+            renew_before: As for `account`.
 
         Raises:
-            StoreUnavailable: The caller has no token, or may not delegate.
+            StoreUnavailable: The caller has no token.
         """
         ...

@@ -326,6 +326,9 @@ class Swift:
         }
         for name, egg in _FILTERS.items():
             sections[f"filter:{name}"] = {"use": f"egg:swift#{egg}"}
+        # Readers of many small segments are slowed down otherwise.
+        sections["filter:slo"]["rate_limit_under_size"] = "0"
+        sections["filter:dlo"]["rate_limit_segments_per_sec"] = "100000"
         for name, options in auth.items():
             sections[f"filter:{name}"] = options
         return _ini(sections)
