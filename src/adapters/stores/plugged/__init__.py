@@ -1,0 +1,1 @@
+"""Stores that a driver of glance_store keeps."""
