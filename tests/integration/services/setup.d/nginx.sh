@@ -1,0 +1,2 @@
+# nginx, for images on web servers.
+debian nginx nginx-light
