@@ -13,6 +13,7 @@ from vitrine.adapters.stores.circuit import Circuit, Passage
 from vitrine.core import errors
 from vitrine.ports.stores import (
     Ability,
+    Audience,
     BlobReader,
     BlobTarget,
     BlobWriter,
@@ -85,6 +86,11 @@ class BreakingStore(Store):
     def delete(self, url: str, identity: StoreIdentity) -> None:
         with self._watch.call():
             self._store.delete(url, identity)
+
+    def admit(self, url: str, audience: Audience, identity: StoreIdentity) -> None:
+        # Most stores have nothing to do here, so that success is no answer.
+        with self._watch.call(answers=False):
+            self._store.admit(url, audience, identity)
 
     def check(self) -> None:
         with self._watch.call():

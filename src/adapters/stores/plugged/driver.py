@@ -12,7 +12,7 @@ import attrs
 from vitrine.adapters.stores.plugged.loading import Factory, ForeignStore, Library, make_store
 from vitrine.adapters.stores.plugged.pipe import Pipe
 from vitrine.core import errors
-from vitrine.ports.stores import Ability, StoreIdentity
+from vitrine.ports.stores import Ability, Audience, StoreIdentity
 
 _log: Final = logging.getLogger(__name__)
 
@@ -173,6 +173,19 @@ class PluggedDriver:
         store = self.ready()
         with self._ours(refused=errors.NotPermitted("delete_image")):
             store.delete(self._location(store, url), context=_context(identity))
+
+    def admit(self, url: str, audience: Audience, identity: StoreIdentity) -> None:
+        """Let others read a blob, where a driver has something to do for that."""
+        store = self.ready()
+        with self._ours(refused=errors.NotPermitted("modify_image")):
+            # Most drivers say by this that they have not.
+            with contextlib.suppress(NotImplementedError):
+                store.set_acls(
+                    self._location(store, url),
+                    public=audience.everybody,
+                    read_tenants=list(audience.projects),
+                    context=_context(identity),
+                )
 
     def _location(self, store: ForeignStore, url: str) -> object:
         return self._library.location.Location(

@@ -16,6 +16,7 @@ from vitrine.adapters.stores.plugged.pipe import Pipe
 from vitrine.core import errors
 from vitrine.ports.stores import (
     Ability,
+    Audience,
     BlobReader,
     BlobTarget,
     BlobWriter,
@@ -109,6 +110,10 @@ class PluggedStore(Store):
     def delete(self, url: str, identity: StoreIdentity) -> None:
         self._check(url)
         self._driver.delete(url, identity)
+
+    def admit(self, url: str, audience: Audience, identity: StoreIdentity) -> None:
+        self._check(url)
+        self._driver.admit(url, audience, identity)
 
     def check(self) -> None:
         """See that the driver can be configured, which is all that it can be asked."""

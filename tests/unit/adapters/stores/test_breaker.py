@@ -14,6 +14,7 @@ from vitrine.adapters.stores.memory import MemoryStore
 from vitrine.core import errors
 from vitrine.ports.stores import (
     SERVICE,
+    Audience,
     BlobReader,
     BlobTarget,
     BlobWriter,
@@ -72,6 +73,9 @@ class FlakyStore(MemoryStore):
     def delete(self, url: str, identity: StoreIdentity) -> None:
         self.ask()
         super().delete(url, identity)
+
+    def admit(self, url: str, audience: Audience, identity: StoreIdentity) -> None:
+        self.ask()
 
     def check(self) -> None:
         self.ask()
@@ -197,7 +201,9 @@ def test_whatever_a_store_can_do_is_handed_on() -> None:
     assert {"begin", "canonical"} <= promised <= set(vars(BreakingStore))
 
 
-@pytest.mark.parametrize("operation", ["begin", "discard", "open", "size", "delete", "check"])
+@pytest.mark.parametrize(
+    "operation", ["begin", "discard", "open", "size", "delete", "admit", "check"]
+)
 def test_a_store_that_does_not_answer_is_left_alone_after_a_while(
     flaky: FlakyStore, guarded: BreakingStore, url: str, operation: str
 ) -> None:
@@ -207,6 +213,7 @@ def test_a_store_that_does_not_answer_is_left_alone_after_a_while(
         "open": lambda: guarded.open(url, SERVICE),
         "size": lambda: guarded.size(url, SERVICE),
         "delete": lambda: guarded.delete(url, SERVICE),
+        "admit": lambda: guarded.admit(url, Audience(everybody=True), SERVICE),
         "check": guarded.check,
     }
     flaky.failure = errors.StoreUnavailable

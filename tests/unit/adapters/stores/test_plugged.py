@@ -18,7 +18,7 @@ from vitrine.adapters.stores.drivers.glance_store import DRIVER
 from vitrine.adapters.stores.plugged.pipe import Pipe, PipeBroken
 from vitrine.core import errors
 from vitrine.core.context import Context
-from vitrine.ports.stores import SERVICE, Ability, Store, StoreIdentity
+from vitrine.ports.stores import SERVICE, Ability, Audience, Store, StoreIdentity
 from vitrine.testing.stores import (
     KIB,
     AwayContract,
@@ -238,6 +238,25 @@ def test_the_caller_is_told_to_the_driver_and_shown_to_nobody(made_up: Store) ->
         "service_catalog": (),
     }
     assert "t0ken" not in repr(told)
+
+
+def test_readers_are_admitted_where_the_driver_does_that(
+    made_up: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = _written(made_up)
+    audience = Audience(projects=("p", "q"))
+    made_up.admit(url, audience, SERVICE)
+    told: list[tuple[bool, list[str]]] = []
+
+    def set_acls(
+        _: object, location: object, *, public: bool, read_tenants: list[str], context: object
+    ) -> None:
+        told.append((public, read_tenants))
+
+    monkeypatch.setattr(MadeUp, "set_acls", set_acls)
+    made_up.admit(url, audience, SERVICE)
+    made_up.admit(url, Audience(everybody=True), SERVICE)
+    assert told == [(False, ["p", "q"]), (True, [])]
 
 
 @pytest.mark.parametrize(
