@@ -135,16 +135,19 @@ class FilesystemStore(Store):
                 raise errors.BlobExists from None
             except OSError as error:
                 raise failure(error) from bare(error)
+        # Holes need no room, and nobody knows how many there will be.
+        reserved = None if self._sparse else target.size or None
         place = Place(
             directory=directory,
             temporary=temporary,
             key=target.key,
             metadata=self._metadata(directory.path),
+            reserved=reserved,
         )
         writer = FileWriter(FileIO(descriptor, "wb"), place, self._manner, name=self._name)
-        if target.size and not self._sparse:
+        if reserved is not None:
             try:
-                reserve(descriptor, target.size)
+                reserve(descriptor, reserved)
             except OSError as error:
                 writer.abort()
                 raise failure(error) from bare(error)

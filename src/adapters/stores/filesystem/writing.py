@@ -37,12 +37,14 @@ class Place:
         temporary: Its name until it is complete.
         key: Its name afterwards.
         metadata: What is remembered with its location.
+        reserved: For how many bytes room is set aside, if for any.
     """
 
     directory: DataDirectory
     temporary: str
     key: str
     metadata: Mapping[str, object] = MappingProxyType({})
+    reserved: int | None = None
 
 
 class FileWriter(BlobWriter):
@@ -101,7 +103,8 @@ class FileWriter(BlobWriter):
     def commit(self) -> StoredBlob:
         descriptor = self._file.fileno()
         try:
-            if self._ends_in_hole:
+            # With what was set aside and not needed, its room is freed.
+            if self._ends_in_hole or self._place.reserved not in (None, self._size):
                 os.ftruncate(descriptor, self._size)
             if self._manner.mode:
                 os.fchmod(descriptor, self._manner.mode)
