@@ -22,6 +22,8 @@ from tests.support.services import missing, require_command
 GIB = 1 << 30
 
 _PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "ceph-authtool", "monmaptool", "rbd")
+# Stay in a pool once they were made.
+_LISTS = frozenset({"rbd_children", "rbd_directory", "rbd_info", "rbd_trash"})
 _ALL = ("mon", "allow *", "osd", "allow *", "mgr", "allow *")
 
 # What Ceph's own tools print as JSON.
@@ -71,6 +73,10 @@ osd_op_num_shards = 2
 [client.rgw]
 rgw_data = {directory}/rgw
 rgw_thread_pool_size = 32
+# What was deleted would else fill the memory for two hours.
+rgw_gc_obj_min_wait = 10
+rgw_gc_processor_period = 10
+rgw_gc_processor_max_time = 10
 """
 
 
@@ -154,7 +160,13 @@ class Ceph:
 
     def resume(self) -> None:
         """Let it go on from where it was."""
-        self._programs["osd"].signal(signal.SIGCONT)
+        osd = self._programs["osd"]
+        osd.signal(signal.SIGCONT)
+        # After some seconds it holds its own leases for lapsed, and nobody but itself could
+        # renew them: it serves nobody until it was told that it is down.
+        self.ceph("osd", "down", "0")
+        self._wait_for_osd(osd)
+        self._run("rbd", "--pool", self.pool, "ls")
 
     def kill(self) -> None:
         """Kill the whole cluster, for good: who connects is refused."""
@@ -181,6 +193,11 @@ class Ceph:
     def rbd(self, *args: str, pool: str | None = None) -> str:
         """Run the command ``rbd`` as `user`, in `pool` or another; return what it printed."""
         return self._run("rbd", "--id", self.user, "--pool", pool or self.pool, *args)
+
+    def contents(self, pool: str | None = None) -> list[str]:
+        """The names of all objects in a pool, but for RBD's lists of what there is."""
+        found = self._run("rados", "--id", self.user, "--pool", pool or self.pool, "ls")
+        return sorted(set(found.split()) - _LISTS)
 
     def make_pool(self, name: str | None = None) -> str:
         """Make an empty pool for RBD, ready for use, and return its name."""
