@@ -1,6 +1,7 @@
 """Services that speak S3, seen by somebody else's eyes than the driver's."""
 
 import contextlib
+import json
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -83,6 +84,19 @@ class Seen:
         """Begin an upload as somebody else would."""
         with self.service.client() as client:
             client.create_multipart_upload(Bucket=self.name, Key=key)
+
+    @contextlib.contextmanager
+    def keeping(self) -> Iterator[None]:
+        """While this lasts nobody may delete an object."""
+        everything = f"arn:aws:s3:::{self.name}/*"
+        rule = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject"}
+        policy = {"Version": "2012-10-17", "Statement": [{**rule, "Resource": everything}]}
+        with self.service.client() as client:
+            client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
+            try:
+                yield
+            finally:
+                client.delete_bucket_policy(Bucket=self.name)
 
     def empty(self) -> None:
         """Remove everything from it."""

@@ -20,7 +20,7 @@ _log: Final = logging.getLogger(__name__)
 _CONNECTIONS: Final = 128  # kept open; more than a worker has threads
 _SESSION: Final = "vitrine-session"  # the metadata that says who wrote an object
 
-_ABSENT: Final = frozenset({"404", "NoSuchKey", "NoSuchUpload"})
+_ABSENT: Final = frozenset({"404", "NoSuchBucket", "NoSuchKey", "NoSuchUpload"})
 _NO_PART: Final = frozenset({"416", "InvalidRange"})
 _FULL: Final = frozenset({"507", "EntityTooLarge", "InsufficientStorage", "QuotaExceeded"})
 _TAKEN: Final = frozenset({"412", "PreconditionFailed", "ConditionalRequestConflict"})
@@ -130,7 +130,7 @@ class Bucket:
 
     def find(self, key: str) -> Found | None:
         """Return what is under *key*, None if nothing is."""
-        with _translated(absent=True):
+        with contextlib.suppress(errors.BlobNotFound), _translated():
             answer = self._calls().head_object(Bucket=self._name, Key=key)
             session = answer["Metadata"].get(_SESSION)
             return Found(size=answer["ContentLength"], session=session)
@@ -153,8 +153,6 @@ class Bucket:
             try:
                 answer = self._calls().get_object(Bucket=self._name, Key=key, **given)
             except ClientError as error:
-                if _code(error) in _ABSENT:
-                    raise errors.BlobNotFound from None
                 if _code(error) in _NO_PART:
                     return None
                 raise
@@ -165,9 +163,10 @@ class Bucket:
             return Stream(answer)
 
     def delete(self, key: str) -> None:
-        """Delete an object, if it is there.
+        """Delete an object.
 
         Raises:
+            BlobNotFound: There is none, and the service says so; most just agree.
             NotPermitted: The service refuses.
         """
         with _translated():
@@ -182,7 +181,8 @@ class Bucket:
         """Delete an object if it is there and this session wrote it."""
         found = self.find(key)
         if found is not None and found.session == session:
-            self.delete(key)
+            with contextlib.suppress(errors.BlobNotFound):
+                self.delete(key)
 
     # --- uploads ---------------------------------------------------------------------
 
@@ -192,8 +192,11 @@ class Bucket:
             try:
                 return self._begin(key, session)
             except ClientError as error:
-                if _code(error) != "NoSuchBucket" or not self._create:
+                if _code(error) != "NoSuchBucket":
                     raise
+            if not self._create:
+                _log.warning("The bucket of an S3 store is missing.")
+                raise errors.StoreUnavailable
             self._make()
             return self._begin(key, session)
 
@@ -201,6 +204,7 @@ class Bucket:
         """Send a part, all of *body*.
 
         Raises:
+            BlobNotFound: The upload is gone.
             StoreFull: There is no room for it.
         """
         with _translated():
@@ -224,7 +228,7 @@ class Bucket:
         listed = [
             {"PartNumber": part.number, "ETag": part.etag, **part.checksums} for part in parts
         ]
-        with _translated(absent=True):
+        with contextlib.suppress(errors.BlobNotFound), _translated():
             try:
                 self._complete(key, upload, listed, IfNoneMatch="*")
             except ClientError as error:
@@ -236,13 +240,13 @@ class Bucket:
 
     def abort(self, key: str, upload: str) -> None:
         """Remove an upload and its parts, if it is there."""
-        with _translated(absent=True):
+        with contextlib.suppress(errors.BlobNotFound), _translated():
             self._calls().abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload)
 
     def uploads(self, key: str) -> Sequence[str]:
         """Return the uploads to *key* that have not ended."""
         found: list[str] = []
-        with _translated(absent=True):
+        with contextlib.suppress(errors.BlobNotFound), _translated():
             pages = self._calls().get_paginator("list_multipart_uploads")
             for page in pages.paginate(Bucket=self._name, Prefix=key):
                 listed = page.get("Uploads", [])
@@ -257,8 +261,10 @@ class Bucket:
             try:
                 self._calls().head_bucket(Bucket=self._name)
             except ClientError as error:
-                if _code(error) not in ("404", "NoSuchBucket") or not self._create:
+                if _code(error) not in _ABSENT:
                     raise
+                if not self._create:
+                    raise errors.StoreUnavailable from None
 
     def _make(self) -> None:
         wanted = {"CreateBucketConfiguration": {"LocationConstraint": self._service.region}}
@@ -339,18 +345,14 @@ def _code(error: ClientError) -> str:
 
 
 @contextlib.contextmanager
-def _translated(*, absent: bool = False) -> Iterator[None]:
-    """Turn the library's errors into ours.
-
-    Args:
-        absent: Whether it is fine that there is no such thing; the block then just ends.
-    """
+def _translated() -> Iterator[None]:
+    """Turn the library's errors into ours."""
     try:
         yield
     except ClientError as error:
         code = _code(error)
-        if absent and code in _ABSENT:
-            return
+        if code in _ABSENT:
+            raise errors.BlobNotFound from None
         # The code alone: the rest of it names keys and accounts.
         _log.warning("An S3 service answered %s.", code)
         if code in _FULL:

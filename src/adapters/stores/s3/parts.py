@@ -8,9 +8,9 @@ from typing import Final
 MIB: Final = 1024 * 1024
 
 _MOST: Final = 10_000
-_GROWTH: Final = 1400
-# Parts of 10 MiB up to 13 GiB, and from there on each a 1400th of all before it:
-# ten thousand of these are more than five tebibytes.
+# Parts of 10 MiB up to 12 GiB, and from there on each a 1250th of all before it: with ten
+# thousand of these, even if they begin with 5 MiB, five tebibytes are reached.
+_GROWTH: Final = 1250
 
 
 def part_size(*, written: int, size: int | None, least: int) -> int:

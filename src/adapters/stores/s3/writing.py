@@ -167,7 +167,7 @@ class S3Writer(BlobWriter):
         except OSError:
             raise errors.StoreUnavailable from None
         part = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed by _let_go
-            max_size=_IN_MEMORY, dir=self._pace.directory
+            max_size=_IN_MEMORY, dir=str(self._pace.directory)
         )
         self._made.append(part)
         return part
@@ -184,6 +184,9 @@ class S3Writer(BlobWriter):
     def _send_now(self, number: int, part: _Waiting) -> Part:
         try:
             return self._bucket.upload(self._target.key, self._upload, number, part)
+        except errors.BlobNotFound:
+            # Somebody gave the upload up meanwhile.
+            raise errors.StoreUnavailable from None
         finally:
             part.seek(0)
             self._spare.put(part)
