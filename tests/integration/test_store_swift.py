@@ -2,18 +2,21 @@
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from hypothesis import settings
 
+from tests.support.services import HOMES, Keystone
 from tests.support.swift import Swift
 from vitrine.adapters.credentials.keystone import KeystoneCredentials
-from vitrine.adapters.stores.drivers.swift import DRIVER
+from vitrine.adapters.stores.drivers import swift as driver
+from vitrine.core import errors
+from vitrine.core.context import Context
 from vitrine.ports.credentials import Account
-from vitrine.ports.stores import Store, StoreOpening
+from vitrine.ports.stores import SERVICE, Audience, Store, StoreIdentity, StoreOpening
 from vitrine.testing.stores import (
     MIB,
     AwayContract,
@@ -23,6 +26,10 @@ from vitrine.testing.stores import (
     Leftovers,
     StoreContract,
     StrangerContract,
+    patterned,
+    rest_of,
+    target_for,
+    write_all,
 )
 
 MB = 1000 * 1024  # bytes; what the options of this driver count in
@@ -34,10 +41,11 @@ def opened(
     values: Mapping[str, object],
     *,
     service: Account | None = None,
-    store_id: str = "swift",
+    timeout: float = 20.0,
+    credentials: KeystoneCredentials | None = None,
 ) -> Store:
     """Open a store with these options and the defaults of all others."""
-    defaults = {option.dest: option.default for option in DRIVER.options}
+    defaults = {option.dest: option.default for option in driver.DRIVER.options}
     given = {**defaults, **values}
     for name, value in given.items():
         if isinstance(value, list):
@@ -46,15 +54,45 @@ def opened(
     def no_fetchers(**_options: object) -> None:
         raise AssertionError("a Swift store fetches nothing")
 
-    return DRIVER.open(
+    return driver.DRIVER.open(
         StoreOpening(
-            store_id=store_id,
+            store_id="swift",
             values=given,
             data_dir=data_dir,
-            credentials=KeystoneCredentials(service),
+            credentials=credentials or KeystoneCredentials(service, timeout=timeout),
             fetchers=no_fetchers,  # type: ignore[arg-type] # never called
         )
     )
+
+
+def v1(swift: Swift) -> dict[str, str]:
+    """What a file of references says of the account for v1 authentication."""
+    return {
+        "auth_version": "1",
+        "auth_address": swift.auth_url,
+        "user": swift.user,
+        "key": swift.key,
+    }
+
+
+def write_references(path: Path, **sections: Mapping[str, str]) -> str:
+    """Write a file of references and return its path."""
+    lines: list[str] = []
+    for name, section in sections.items():
+        lines += [f"[{name}]", *(f"{key} = {value}" for key, value in section.items())]
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def by_reference(path: str, container: str, **more: object) -> dict[str, object]:
+    """The options of a store that names accounts in its locations."""
+    return {
+        "swift_store_config_file": path,
+        "default_swift_reference": "one",
+        "swift_store_container": container,
+        "swift_store_create_container_on_put": True,
+        **more,
+    }
 
 
 def by_options(swift: Swift, container: str, **more: object) -> dict[str, object]:
@@ -81,8 +119,8 @@ class _SwiftContract(StoreContract, StrangerContract):
     examples = FEW
     more: ClassVar[Mapping[str, object]] = {}
     untried: ClassVar = {
-        AwayContract: "TestSwiftThatFallsSilent and TestSwiftThatIsKilled have their own",
-        FullContract: "TestSwiftWithQuota has its own",
+        AwayContract: "TestSwiftThatFallsSilent and TestSwiftThatIsGone try it",
+        FullContract: "TestSwiftWithQuota tries it",
     }
 
     @pytest.fixture
@@ -102,10 +140,12 @@ class _SwiftContract(StoreContract, StrangerContract):
         return lambda: swift.names(container)
 
 
+@pytest.mark.contract("DRV-003")
 class TestSwift(_SwiftContract):
     pass
 
 
+@pytest.mark.contract("DRV-006")
 class TestSwiftInSegments(_SwiftContract):
     chunk = MB
     more: ClassVar = {
@@ -114,3 +154,403 @@ class TestSwiftInSegments(_SwiftContract):
     }
     # The segments that nobody has asked for yet are gone.
     outlives_deletion = False
+
+
+class TestSwiftInSegmentsThatWaitInFiles(_SwiftContract):
+    chunk = MB
+    outlives_deletion = False
+    large = 20 * MIB
+
+    @pytest.fixture
+    def values(self, swift: Swift, container: str, tmp_path: Path) -> dict[str, object]:
+        return by_options(
+            swift,
+            container,
+            swift_store_large_object_size=1,
+            swift_store_large_object_chunk_size=1,
+            swift_buffer_on_upload=True,
+            swift_upload_buffer_dir=str(tmp_path),
+        )
+
+
+@pytest.mark.contract("DRV-004")
+class TestSwiftByReference(_SwiftContract):
+    large = 20 * MIB
+
+    @pytest.fixture
+    def values(self, swift: Swift, container: str, tmp_path: Path) -> dict[str, object]:
+        return by_reference(write_references(tmp_path / "swift.conf", one=v1(swift)), container)
+
+    @pytest.fixture
+    def stranger(self, swift: Swift, values: dict[str, object], tmp_path: Path) -> Store:
+        wrong = write_references(tmp_path / "wrong.conf", one={**v1(swift), "key": "wrong"})
+        return opened(tmp_path, {**values, "swift_store_config_file": wrong})
+
+
+# --- a proxy that is away ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lonely_swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swift]:
+    """A Swift whose proxy only this module's tests need."""
+    Swift.require()
+    swift = Swift(tmp_path_factory.mktemp("lonely") / "swift")
+    swift.start()
+    yield swift
+    swift.stop()
+
+
+class _AwayContract(AwayContract):
+    more: ClassVar[Mapping[str, object]] = {
+        "swift_store_large_object_size": 1,
+        "swift_store_large_object_chunk_size": 1,
+    }
+    chunk = MB
+    patience = 20
+
+    @pytest.fixture
+    def store(
+        self,
+        lonely_swift: Swift,
+        container: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Store:
+        monkeypatch.setattr(driver, "_TIMEOUT", 1.0)
+        return opened(tmp_path, by_options(lonely_swift, container, **self.more), timeout=1.0)
+
+    @pytest.fixture
+    def leftovers(self, lonely_swift: Swift, container: str) -> Leftovers:
+        return lambda: lonely_swift.names(container)
+
+
+class TestSwiftThatFallsSilent(_AwayContract):
+    @pytest.fixture
+    def broken(self, lonely_swift: Swift) -> Broken:
+        @contextlib.contextmanager
+        def paused() -> Iterator[None]:
+            lonely_swift.pause_proxy()
+            try:
+                yield
+            finally:
+                lonely_swift.resume_proxy()
+
+        return paused
+
+
+class TestSwiftThatIsGone(_AwayContract):
+    more: ClassVar = {}
+
+    @pytest.fixture
+    def broken(self, lonely_swift: Swift) -> Broken:
+        @contextlib.contextmanager
+        def killed() -> Iterator[None]:
+            lonely_swift.kill_proxy()
+            try:
+                yield
+            finally:
+                lonely_swift.start_proxy()
+
+        return killed
+
+
+# --- Keystone ------------------------------------------------------------------------
+
+
+def by_keystone(keystone: Keystone, container: str, **more: object) -> dict[str, object]:
+    """The options of a store in the account of the project demo."""
+    return {
+        "swift_store_auth_version": "3",
+        "swift_store_auth_address": keystone.url,
+        "swift_store_user": "demo:demo",
+        "swift_store_key": keystone.password,
+        "swift_store_container": container,
+        "swift_store_create_container_on_put": True,
+        **more,
+    }
+
+
+def account_of(swift: Swift, keystone: Keystone, project: str = "demo") -> str:
+    """Where a project's account is."""
+    return f"{swift.keystone_url}/v1/AUTH_{keystone.project_id(project)}"
+
+
+class TestSwiftByKeystone(StoreContract, StrangerContract, FullContract):
+    examples = FEW
+    chunk = MB
+    large = 20 * MIB
+    outlives_deletion = False
+    untried: ClassVar = {AwayContract: "TestSwiftThatFallsSilent and TestSwiftThatIsGone try it"}
+
+    @pytest.fixture
+    def values(
+        self, keystone_swift: Swift, keystone: Keystone, container: str
+    ) -> dict[str, object]:
+        return by_keystone(
+            keystone,
+            container,
+            swift_store_large_object_size=1,
+            swift_store_large_object_chunk_size=1,
+        )
+
+    @pytest.fixture
+    def store(self, values: dict[str, object], tmp_path: Path) -> Store:
+        return opened(tmp_path, values)
+
+    @pytest.fixture
+    def stranger(self, values: dict[str, object], tmp_path: Path) -> Store:
+        return opened(tmp_path, {**values, "swift_store_key": "wrong"})
+
+    @pytest.fixture
+    def leftovers(self, keystone_swift: Swift, keystone: Keystone, container: str) -> Leftovers:
+        where = account_of(keystone_swift, keystone)
+        return lambda: keystone_swift.names(
+            container, token=keystone.token("demo"), storage_url=where
+        )
+
+    @pytest.fixture
+    def full(
+        self,
+        keystone_swift: Swift,
+        keystone: Keystone,
+        store: Store,
+        leftovers: Leftovers,
+        container: str,
+    ) -> Full:
+        made = keystone_swift.call(
+            "PUT",
+            f"/{container}",
+            token=keystone.token("demo"),
+            storage_url=account_of(keystone_swift, keystone),
+            headers={"X-Container-Meta-Quota-Bytes": str(2 * MB)},
+        )
+        made.raise_for_status()
+        return Full(store=store, leftovers=leftovers, size=8 * MB)
+
+
+# --- an account for each project -----------------------------------------------------
+
+
+def service_account(keystone: Keystone) -> Account:
+    return Account(
+        auth_url=keystone.url,
+        username="glance",
+        password=keystone.password,
+        user_domain_id="default",
+        project_name="service",
+        project_domain_id="default",
+    )
+
+
+def caller(keystone: Keystone, user: str = "demo", token: str | None = None) -> StoreIdentity:
+    """Somebody who calls the service."""
+    project = keystone.project_id(HOMES[user])
+    context = Context(
+        user_id=keystone.user_id(user),
+        project_id=project,
+        roles=frozenset({"member"}),
+        token=token or keystone.token(user),
+    )
+    return StoreIdentity(caller=context)
+
+
+def by_project(container: str, **more: object) -> dict[str, object]:
+    """The options of a store with an account for each project."""
+    return {
+        "swift_store_multi_tenant": True,
+        "swift_store_container": container,
+        "swift_store_large_object_size": 1,
+        "swift_store_large_object_chunk_size": 1,
+        **more,
+    }
+
+
+@pytest.mark.contract("DRV-005")
+class TestSwiftOfProjects(StoreContract):
+    examples = settings(max_examples=2, deadline=None)
+    chunk = MB
+    large = 20 * MIB
+    outlives_deletion = False
+    untried: ClassVar = {
+        AwayContract: "TestSwiftThatFallsSilent and TestSwiftThatIsGone try it",
+        FullContract: "TestSwiftByKeystone tries it",
+        StrangerContract: "what lets it in is the caller's token",
+    }
+
+    @pytest.fixture(autouse=True)
+    def _caller(self, keystone: Keystone) -> None:
+        self.identity = caller(keystone)
+
+    @pytest.fixture
+    def store(
+        self, keystone_swift: Swift, keystone: Keystone, container: str, tmp_path: Path
+    ) -> Store:
+        return opened(tmp_path, by_project(container), service=service_account(keystone))
+
+    @pytest.fixture
+    def leftovers(self, keystone_swift: Swift, keystone: Keystone, container: str) -> Leftovers:
+        def everything() -> list[str]:
+            token, where = keystone.token("demo"), account_of(keystone_swift, keystone)
+            answer = keystone_swift.call(
+                "GET", f"?prefix={container}", token=token, storage_url=where
+            )
+            found = answer.text.split("\n")[:-1]
+            return [
+                f"{each}/{name}"
+                for each in found
+                for name in ("", *keystone_swift.names(each, token=token, storage_url=where))
+            ]
+
+        return everything
+
+
+# --- tokens that end in the middle ---------------------------------------------------
+
+
+def trusts_of(keystone: Keystone, user: str = "demo") -> list[object]:
+    """The trusts in which a user delegates something."""
+    token = keystone.token(user)
+    path = f"/OS-TRUST/trusts?trustor_user_id={keystone.user_id(user)}"
+    found: list[object] = keystone.call("GET", path, token=token)["trusts"]
+    return found
+
+
+def project_store(keystone: Keystone, container: str, data_dir: Path, **more: object) -> Store:
+    values = by_project(container, **more)
+    return opened(data_dir, values, service=service_account(keystone))
+
+
+@pytest.mark.contract("DRV-005")
+def test_an_upload_outlives_the_token_it_began_with(
+    keystone_swift: Swift, keystone: Keystone, container: str, tmp_path: Path
+) -> None:
+    store = project_store(keystone, container, tmp_path)
+    token = keystone.token("demo", fresh=True)
+    data = patterned(4 * MB)
+    before = trusts_of(keystone)
+    writer = store.begin(target_for(), caller(keystone, token=token))
+    write_all(writer, data[: 2 * MB])
+    keystone.revoke(token)
+    write_all(writer, data[2 * MB :])
+    stored = writer.commit()
+    identity = caller(keystone)
+    assert rest_of(store.open(stored.url, identity)) == data
+    assert trusts_of(keystone) == before
+    store.delete(stored.url, identity)
+
+
+@pytest.mark.contract("DRV-005")
+def test_without_trusts_an_upload_ends_with_its_token_and_the_service_tidies_up(
+    keystone_swift: Swift, keystone: Keystone, container: str, tmp_path: Path
+) -> None:
+    store = project_store(keystone, container, tmp_path, swift_store_use_trusts=False)
+    token = keystone.token("demo", fresh=True)
+    target = target_for()
+    writer = store.begin(target, caller(keystone, token=token))
+    write_all(writer, patterned(2 * MB))
+    keystone.revoke(token)
+    with pytest.raises(errors.StoreUnavailable):
+        write_all(writer, patterned(2 * MB))
+    with pytest.raises(errors.StoreUnavailable):
+        writer.abort()
+    where, mine = account_of(keystone_swift, keystone), keystone.token("demo")
+    name = f"{container}_{target.key}"
+    assert keystone_swift.names(name, token=mine, storage_url=where)
+    store.discard(target, writer.handle, SERVICE)
+    head = keystone_swift.call("HEAD", f"/{name}", token=mine, storage_url=where)
+    assert head.status_code == 404
+
+
+def test_a_configured_account_renews_a_token_that_was_revoked(
+    keystone_swift: Swift, keystone: Keystone, container: str, tmp_path: Path
+) -> None:
+    values = by_keystone(
+        keystone,
+        container,
+        swift_store_large_object_size=1,
+        swift_store_large_object_chunk_size=1,
+    )
+    credentials = KeystoneCredentials(None)
+    store = opened(tmp_path, values, credentials=credentials)
+    writer = store.begin(target_for(), SERVICE)
+    write_all(writer, patterned(2 * MB))
+    account = Account(
+        auth_url=keystone.url,
+        username="demo",
+        password=keystone.password,
+        user_domain_id="default",
+        project_name="demo",
+        project_domain_id="default",
+    )
+    token = credentials.account(account, renew_before=60.0).token()
+    keystone.revoke(token)
+    write_all(writer, patterned(2 * MB))
+    stored = writer.commit()
+    assert credentials.account(account, renew_before=60.0).token() != token
+    store.delete(stored.url, SERVICE)
+
+
+# --- access lists --------------------------------------------------------------------
+
+
+@pytest.mark.contract("DRV-005")
+def test_access_lists_let_in_whom_an_image_is_for(
+    keystone_swift: Swift, keystone: Keystone, container: str, tmp_path: Path
+) -> None:
+    store = project_store(keystone, container, tmp_path)
+    owner, other = caller(keystone), caller(keystone, "alt")
+    writer = store.begin(target_for(size=4), owner)
+    writer.write(b"data")
+    url = writer.commit().url
+    with pytest.raises(errors.NotPermitted):
+        store.open(url, other)
+    with pytest.raises(errors.NotPermitted):
+        store.delete(url, other)
+    store.admit(url, Audience(projects=(keystone.project_id("alt"),)), owner)
+    assert rest_of(store.open(url, other)) == b"data"
+    with pytest.raises(errors.NotPermitted):
+        store.delete(url, other)
+    store.admit(url, Audience(), owner)
+    with pytest.raises(errors.NotPermitted):
+        store.open(url, other)
+    store.admit(url, Audience(everybody=True), owner)
+    assert rest_of(store.open(url, other)) == b"data"
+    with pytest.raises(errors.BlobNotFound):
+        store.admit(url.replace("AUTH_", "AUTH_x").replace(container, "no"), Audience(), SERVICE)
+    store.delete(url, owner)
+
+
+@pytest.mark.contract("DRV-005")
+def test_projects_of_administrators_read_and_write_every_image(
+    keystone_swift: Swift, keystone: Keystone, container: str, tmp_path: Path
+) -> None:
+    admins = [keystone.project_id("alt")]
+    store = project_store(keystone, container, tmp_path, swift_store_admin_tenants=admins)
+    owner, admin = caller(keystone), caller(keystone, "alt")
+    writer = store.begin(target_for(size=4), owner)
+    writer.write(b"data")
+    url = writer.commit().url
+    assert rest_of(store.open(url, admin)) == b"data"
+    store.admit(url, Audience(), owner)
+    assert rest_of(store.open(url, admin)) == b"data"
+    store.delete(url, admin)
+    with pytest.raises(errors.BlobNotFound):
+        store.open(url, owner)
+
+
+@pytest.mark.contract("DRV-005")
+def test_locations_of_projects_hold_no_secrets_and_lead_to_no_other_server(
+    keystone_swift: Swift, keystone: Keystone, container: str, tmp_path: Path
+) -> None:
+    store = project_store(keystone, container, tmp_path)
+    owner = caller(keystone)
+    target = target_for(size=4)
+    writer = store.begin(target, owner)
+    writer.write(b"data")
+    url = writer.commit().url
+    where = account_of(keystone_swift, keystone).removeprefix("http://")
+    assert url == f"swift+http://{where}/{container}_{target.key}/{target.key}"
+    elsewhere = url.replace("127.0.0.1", "192.0.2.1")
+    with pytest.raises(errors.BlobNotFound):
+        store.open(elsewhere, owner)
+    store.delete(url, owner)

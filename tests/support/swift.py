@@ -22,8 +22,8 @@ from tests.support.services import CACHE, Json, Keystone, missing, require_comma
 _STORAGE = Path(__file__).resolve().parents[1] / "integration/services/swift_storage.py"
 _SERVERS = ("account", "container", "object")
 _MIDDLEWARE = (
-    "catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk {auth} "
-    "copy account-quotas slo dlo proxy-logging proxy-server"
+    "catch_errors gatekeeper healthcheck proxy-logging {before} listing_formats bulk {auth} "
+    "copy container-quotas account-quotas slo dlo proxy-logging proxy-server"
 )
 _FILTERS = {
     "catch_errors": "catch_errors",
@@ -36,6 +36,7 @@ _FILTERS = {
     "slo": "slo",
     "dlo": "dlo",
     "account-quotas": "account_quotas",
+    "container-quotas": "container_quotas",
 }
 
 
@@ -305,12 +306,16 @@ class Swift:
                     "reseller_admin_role": "service",
                 },
             },
+            # So it always knows how much there is in a container, and what its quota is.
+            cached=False,
         )
 
-    def _proxy(self, port: int, auth: dict[str, dict[str, str]]) -> str:
+    def _proxy(self, port: int, auth: dict[str, dict[str, str]], *, cached: bool = True) -> str:
         sections = {
             "DEFAULT": self._served(port),
-            "pipeline:main": {"pipeline": _MIDDLEWARE.format(auth=" ".join(auth))},
+            "pipeline:main": {
+                "pipeline": _MIDDLEWARE.format(before="cache" * cached, auth=" ".join(auth))
+            },
             "app:proxy-server": {
                 "use": "egg:swift#proxy",
                 "account_autocreate": "true",

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+import secrets
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -127,14 +128,16 @@ class CallerAccess(Access):
         info = self._asked()
         service = delegation.service
         trustee = service.info().user_id if isinstance(service, PluginAccess) else None
-        until = dt.datetime.now(dt.UTC) + _LONGEST_TRANSFER
+        # Keystone takes two trusts that end at the same moment for the same one.
+        chance = dt.timedelta(microseconds=secrets.randbelow(60_000_000))
+        until = dt.datetime.now(dt.UTC) + _LONGEST_TRANSFER + chance
         trust = {
             "trustor_user_id": info.user_id,
             "trustee_user_id": trustee,
             "project_id": info.project_id,
             "impersonation": True,
             "roles": [{"id": role} for role in info.role_ids or []],
-            "expires_at": until.strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
+            "expires_at": until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
         answer = self._calls.send(
             "POST", "/OS-TRUST/trusts", {"X-Auth-Token": self._token}, {"trust": trust}

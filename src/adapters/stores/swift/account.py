@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -62,10 +63,20 @@ class SwiftAccount:
                 account is not let in, or the server has a fault or no time.
         """
         url = self._url(container, name, query)
-        answer = self._renewing(
-            lambda token: self.wire.exchange(method, url, _signed(token, headers), body),
-            lambda answer: answer.status,
-        )
+
+        def ask() -> Answer:
+            return self._renewing(
+                lambda token: self.wire.exchange(method, url, _signed(token, headers), body),
+                lambda answer: answer.status,
+            )
+
+        answer = ask()
+        for pause in _PAUSES if method != "PUT" else ():
+            # A node that is busy, or meets another request for the same object, says so.
+            if answer.status not in _PASSING:
+                break
+            time.sleep(pause)
+            answer = ask()
         return self._usable(answer, method)
 
     def fetch(self, container: str, name: str, headers: Mapping[str, str]) -> Incoming:
@@ -158,6 +169,15 @@ def usable(answer: Answer) -> Answer:
     return answer
 
 
+_PAUSES: Final = (0.1, 0.3)  # seconds before each repetition
+_PASSING: Final = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        498,  # Swift's own for too many requests
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+)
 _NO_ANSWER: Final = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,

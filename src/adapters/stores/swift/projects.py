@@ -1,5 +1,6 @@
 """Each blob in a container of its own, in the account of the project that it belongs to."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -11,6 +12,7 @@ from vitrine.core import errors
 from vitrine.ports.credentials import Access, StoreCredentials
 from vitrine.ports.stores import Audience, BlobTarget, StoreIdentity
 
+_LONGEST: Final = 256  # characters of a container's name
 _EVERYBODY: Final = ".r:*,.rlistings"
 
 
@@ -102,7 +104,11 @@ class ProjectTenancy(Tenancy):
         return self._credentials.caller(caller, lasting=lasting, renew_before=self._renew_before)
 
     def _name_for(self, key: str) -> str:
-        return f"{self._container}_{key}"
+        name = f"{self._container}_{key}"
+        if len(name) > _LONGEST:
+            # No image's id is as long; this is as good a name for such a key.
+            name = f"{self._container}_{hashlib.sha256(key.encode()).hexdigest()}"
+        return name
 
     def _place(self, access: Access, url: str, container: str, name: str) -> Place:
         return Place(
