@@ -1,0 +1,1 @@
+"""Blobs as images of Ceph's block devices."""
