@@ -28,7 +28,13 @@ DOORS = {
     # Fetching what users name. The service's own peers are reached by their clients' libraries.
     "aiohttp": set[str](),
     "ftplib": set[str](),
-    "http.client": {"adapters/fetching/guarded.py", "adapters/fetching/wire.py"},
+    "http.client": {
+        "adapters/fetching/guarded.py",
+        "adapters/fetching/wire.py",
+        # The operator's own vSphere: pyvmomi has no part for files.
+        "adapters/stores/vmware/folder.py",
+        "adapters/stores/vmware/vsphere.py",
+    },
     "httpx": set[str](),
     "marshal": set[str](),
     "pickle": set[str](),
@@ -46,7 +52,11 @@ DOORS = {
         "adapters/http/connection.py",
         "adapters/http/worker.py",
     },
-    "ssl": {"adapters/fetching/wire.py"},
+    "ssl": {
+        "adapters/fetching/wire.py",
+        "adapters/stores/drivers/vmware.py",
+        "adapters/stores/vmware/vsphere.py",
+    },
 }
 
 
