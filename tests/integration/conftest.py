@@ -10,6 +10,7 @@ import openstack.connection
 import pytest
 
 from tests.support.ceph import Ceph, own_ceph, shared_ceph
+from tests.support.cinder import Cinder, shared_cinder
 from tests.support.clients import (
     Access,
     Api,
@@ -72,6 +73,14 @@ def lone_ceph(tmp_path: Path) -> Iterator[Ceph]:
     Ceph.require(bindings=False)
     with own_ceph(tmp_path / "ceph") as own:
         yield own
+
+
+@pytest.fixture(scope="session")
+def cinder(tmp_path_factory: pytest.TempPathFactory, keystone: Keystone, ceph: Ceph) -> Cinder:
+    """A real Cinder that all tests of the run share: use an owner of your own."""
+    Cinder.require()
+    services = _run_directory(tmp_path_factory) / "services"
+    return shared_cinder(services, _run_owner(), keystone, ceph)
 
 
 @pytest.fixture(scope="session")

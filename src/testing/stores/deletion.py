@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import pytest
+
 from vitrine.core import errors
 from vitrine.ports.stores import Store
 from vitrine.testing.stores.base import Leftovers, Put, WritableStore
@@ -19,6 +21,9 @@ class DeletionContract(WritableStore):
     never bytes that were not the blob's.
     """
 
+    deletable_while_read: ClassVar[bool] = True
+    """Whether a blob that is being read can be deleted; if not, it is `BlobInUse`."""
+
     def test_a_deleted_blob_is_gone(self, store: Store, put: Put, leftovers: Leftovers) -> None:
         url = put(patterned(MIB)).url
         store.delete(url, self.identity)
@@ -34,7 +39,11 @@ class DeletionContract(WritableStore):
         reader = store.open(url, self.identity)
         pieces = reader.pieces()
         found = next(pieces)
-        store.delete(url, self.identity)
+        if self.deletable_while_read:
+            store.delete(url, self.identity)
+        else:
+            with pytest.raises(errors.BlobInUse):
+                store.delete(url, self.identity)
         try:
             for piece in pieces:
                 found += piece
@@ -59,8 +68,12 @@ class DeletionContract(WritableStore):
             return data
 
         away = () if self.outlives_deletion else (errors.StoreUnavailable,)
-        for found in results(at_once(5, act), errors.BlobNotFound, *away):
+        kept = () if self.deletable_while_read else (errors.BlobInUse,)
+        outcomes = at_once(5, act)
+        for found in results(outcomes, errors.BlobNotFound, *away, *kept):
             assert found == data
+        if isinstance(outcomes[0], errors.BlobInUse):
+            store.delete(url, self.identity)
         self.assert_absent(store, url)
 
     def test_many_may_delete_a_blob_at_once(self, store: Store, put: Put) -> None:

@@ -1,0 +1,1 @@
+"""Images as volumes of the block storage service Cinder."""
