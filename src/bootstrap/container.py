@@ -62,6 +62,7 @@ from vitrine.ports.persistence import Persistence
 from vitrine.ports.signatures import Signatures
 from vitrine.ports.stores import Stores
 from vitrine.ports.work import Heartbeat, Pump
+from vitrine.usecases.audiences import Audiences
 from vitrine.usecases.catalogue import Images
 from vitrine.usecases.copies import Copies
 from vitrine.usecases.data import ImageData
@@ -126,8 +127,10 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         ids=ids,
     )
+    audiences = providers.Singleton(Audiences, persistence=persistence, stores=stores)
     images = providers.Singleton(
         Images,
+        audiences=audiences,
         persistence=persistence,
         units=units,
         gate=gate,
@@ -152,6 +155,7 @@ class Container(containers.DeclarativeContainer):
     )
     data = providers.Singleton(
         ImageData,
+        audiences=audiences,
         persistence=persistence,
         units=units,
         gate=gate,
@@ -204,7 +208,13 @@ class Container(containers.DeclarativeContainer):
         rules=location_policy,
     )
     sharing = providers.Singleton(
-        Sharing, persistence=persistence, units=units, gate=gate, quotas=quotas, clock=clock
+        Sharing,
+        persistence=persistence,
+        units=units,
+        gate=gate,
+        quotas=quotas,
+        audiences=audiences,
+        clock=clock,
     )
     metadefs = providers.Singleton(
         Metadefs,

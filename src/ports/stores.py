@@ -52,12 +52,16 @@ class Audience:
 
 
 class Ability(enum.Flag):
-    """What a store can do besides handing out whole blobs."""
+    """What a store can do besides handing out whole blobs.
+
+    ``AUDIENCE``: it has to be told who may read a blob, see `Store.admit`.
+    """
 
     NONE = 0
     WRITE = enum.auto()
     DELETE = enum.auto()
     RANGE = enum.auto()
+    AUDIENCE = enum.auto()
 
 
 _KEY: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,255}")
@@ -260,8 +264,9 @@ class Store(Protocol):
     ) -> None:
         """Let *audience* read a blob, besides its owner, and nobody else any more.
 
-        Only where others read by a right of their own, as in the accounts of projects;
-        everywhere else the service reads for everybody, and there is nothing to do.
+        Only where others read by a right of their own, as in the accounts of projects:
+        a store with `Ability.AUDIENCE`. Everywhere else the service reads for everybody,
+        and there is nothing to do.
 
         Raises:
             BlobNotFound: There is nothing there.

@@ -27,6 +27,7 @@ from vitrine.ports.limits import Limits
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.stores import StoreIdentity, Stores
 from vitrine.usecases.admission import Admission
+from vitrine.usecases.audiences import Audiences
 from vitrine.usecases.discarding import Discarding, taken_off
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.removal import Removal
@@ -94,6 +95,7 @@ class Images:
         removal: Removal,
         discarding: Discarding,
         stores: Stores,
+        audiences: Audiences,
         fetcher: Fetcher,
         limits: Limits,
         quotas: Quotas,
@@ -108,6 +110,7 @@ class Images:
         self._removal = removal
         self._discarding = discarding
         self._stores = stores
+        self._audiences = audiences
         self._fetcher = fetcher
         self._rules_of_locations = rules or CatalogueRules()
         self._limits = limits
@@ -302,6 +305,8 @@ class Images:
 
         with claims:
             before, after, sessions = self._units.run(story)
+        if (before.visibility, before.locations) != (after.visibility, after.locations):
+            self._audiences.tell(context, image_id)
         if sessions:
             try:
                 self._discarding.carry_out(before, after, sessions, holder, identity)

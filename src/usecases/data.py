@@ -42,6 +42,7 @@ from vitrine.ports.stores import (
     Stores,
 )
 from vitrine.ports.work import Heartbeat, Hold, Pump, Sink
+from vitrine.usecases.audiences import Audiences
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.reading import CopyReader
 from vitrine.usecases.sending import Sending, tell_sent
@@ -115,6 +116,7 @@ class ImageData:
         notifier: Notifier,
         pump: Pump,
         heartbeat: Heartbeat,
+        audiences: Audiences,
         clock: Clock,
         ids: Ids,
         rules: DataRules,
@@ -130,6 +132,7 @@ class ImageData:
         self._notifier = notifier
         self._pump = pump
         self._heartbeat = heartbeat
+        self._audiences = audiences
         self._clock = clock
         self._ids = ids
         self._rules = rules
@@ -264,6 +267,7 @@ class ImageData:
             raise
         upload.decided = True
         self._units.run(lambda unit: self._activate(unit, upload, blob, fingerprint, virtual_size))
+        self._audiences.tell(upload.caller, upload.image.id, written=True)
 
     def _write(
         self, upload: _Upload, writer: BlobWriter, source: Iterator[bytes], hold: Hold

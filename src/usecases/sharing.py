@@ -14,6 +14,7 @@ from vitrine.core.images.members import Member, MemberStatus, new_member
 from vitrine.core.quota import Quotas, within
 from vitrine.ports.clock import Clock
 from vitrine.ports.persistence import Persistence, PutMember, RemoveMember, TouchImage
+from vitrine.usecases.audiences import Audiences
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.units import Unit, Units
 
@@ -21,13 +22,14 @@ from vitrine.usecases.units import Unit, Units
 class Sharing:
     """What callers do with the members of images."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of its own
         self,
         *,
         persistence: Persistence,
         units: Units,
         gate: Gate,
         quotas: Quotas,
+        audiences: Audiences,
         clock: Clock,
     ) -> None:
         """Take the parts."""
@@ -35,6 +37,7 @@ class Sharing:
         self._units = units
         self._gate = gate
         self._quotas = quotas
+        self._audiences = audiences
         self._clock = clock
 
     def list(self, context: Context, image_id: str) -> Sequence[Member]:
@@ -85,7 +88,9 @@ class Sharing:
             self._put(unit, record.image, member, EventType.MEMBER_CREATE)
             return member
 
-        return self._units.run(story)
+        member = self._units.run(story)
+        self._audiences.tell(context, image_id)
+        return member
 
     def answer(
         self, context: Context, image_id: str, member_id: str, status: MemberStatus
@@ -137,6 +142,7 @@ class Sharing:
             unit.tell(EventType.MEMBER_DELETE, _touched(record.image), payload)
 
         self._units.run(story)
+        self._audiences.tell(context, image_id)
 
     def _find_shared(self, context: Context, image_id: str, rule: str) -> ImageRecord:
         record = self._gate.find(context, image_id)

@@ -32,6 +32,7 @@ from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.signatures import Signatures, Verification
 from vitrine.ports.stores import Store, StoreInfo
+from vitrine.usecases.audiences import Audiences
 from vitrine.usecases.catalogue import CatalogueRules, Images
 from vitrine.usecases.copies import Copies
 from vitrine.usecases.data import DataRules, ImageData
@@ -167,7 +168,9 @@ class House:
             clock=self.clock,
             ids=self.ids,
         )
+        audiences = Audiences(persistence=self.persistence, stores=self.catalogue)
         self.images = Images(
+            audiences=audiences,
             persistence=self.persistence,
             units=self.units,
             gate=self.gate,
@@ -190,6 +193,7 @@ class House:
             ids=self.ids,
         )
         self.data = ImageData(
+            audiences=audiences,
             persistence=self.persistence,
             units=self.units,
             gate=self.gate,
@@ -205,6 +209,7 @@ class House:
             rules=rules or DataRules(),
         )
         self.sharing = Sharing(
+            audiences=audiences,
             persistence=self.persistence,
             units=self.units,
             gate=self.gate,

@@ -68,7 +68,8 @@ class SwiftStore(Store):
 
     @property
     def abilities(self) -> Ability:
-        return Ability.WRITE | Ability.DELETE | Ability.RANGE
+        own = Ability.WRITE | Ability.DELETE | Ability.RANGE
+        return own if self._tenancy.acl(Audience()) is None else own | Ability.AUDIENCE
 
     @property
     def properties(self) -> Mapping[str, object]:
@@ -163,6 +164,9 @@ class SwiftStore(Store):
         if lists is None:
             return
         place = self._place(url, identity)
+        if not place.alone:
+            # What else is in this container is for its owner to share.
+            return
         check_found(place.account.call("POST", place.container, headers=lists).status)
 
     def check(self) -> None:
