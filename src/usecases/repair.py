@@ -15,18 +15,22 @@ from vitrine.ports.stores import Stores
 
 def repaired(stores: Stores, image: Image) -> Image:
     """Return *image* with its locations put right: the same one if they are."""
-    if not image.locations or not stores.multiple:
+    if not stores.multiple:
         return image
-    locations = tuple(repaired_location(stores, each) for each in image.locations)
-    if all(new is old for new, old in zip(locations, image.locations, strict=True)):
-        return image
-    return attrs.evolve(image, locations=locations)
+    # Nearly always all of them are, and lists ask for every image.
+    for location in image.locations:
+        if _repaired(stores, location) is not location:
+            locations = tuple(_repaired(stores, each) for each in image.locations)
+            return attrs.evolve(image, locations=locations)
+    return image
 
 
 def repaired_location(stores: Stores, location: Location) -> Location:
     """Return *location* put right: the same one if it is, or if no store could keep it."""
-    if not stores.multiple:
-        return location
+    return _repaired(stores, location) if stores.multiple else location
+
+
+def _repaired(stores: Stores, location: Location) -> Location:
     try:
         store = stores.of(location)
     except errors.StoreUnavailable:
