@@ -57,9 +57,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with (
         _bucket(arguments.endpoint, arguments.bucket) as seen,
-        seen.service.client() as client,
         tempfile.TemporaryDirectory() as directory,
     ):
+        client = seen.service.client
 
         def put(source: Path) -> None:
             with source.open("rb") as file:

@@ -1,7 +1,9 @@
 """Services that speak S3, seen by somebody else's eyes than the driver's."""
 
 import contextlib
+import functools
 import json
+import os
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -31,23 +33,16 @@ class S3:
         """As locations have it."""
         return self.url.partition("://")[2]
 
-    @contextlib.contextmanager
-    def client(self) -> Iterator[Any]:
-        """boto3's own client."""
-        session = boto3.session.Session(
-            aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key
-        )
-        config = Config(s3={"addressing_style": "path"}, connect_timeout=30, read_timeout=60)
-        client = session.client("s3", endpoint_url=self.url, region_name="us-east-1", config=config)
-        with contextlib.closing(client):
-            yield client
+    @property
+    def client(self) -> Any:  # noqa: ANN401 - boto3 has no types
+        """boto3's own client, one for each process."""
+        return _client(self, os.getpid())
 
     @contextlib.contextmanager
     def bucket(self) -> Iterator["Seen"]:
         """An empty bucket for as long as the context lasts; it has to be empty at the end."""
         seen = Seen(self, f"images-{uuid.uuid4().hex[:12]}")
-        with self.client() as client:
-            client.create_bucket(Bucket=seen.name)
+        self.client.create_bucket(Bucket=seen.name)
         yield seen
         seen.remove()
 
@@ -66,24 +61,22 @@ class Seen:
 
     def contents(self) -> Sequence[str]:
         """The keys of all objects and, with ``~`` before them, of all uploads that go on."""
-        with self.service.client() as client:
-            try:
-                objects = client.list_objects_v2(Bucket=self.name)
-                uploads = client.list_multipart_uploads(Bucket=self.name)
-            except client.exceptions.NoSuchBucket:
-                return []
-            keys = [str(each["Key"]) for each in objects.get("Contents", [])]
-            return [*keys, *(f"~{each['Key']}" for each in uploads.get("Uploads", []))]
+        client = self.service.client
+        try:
+            objects = client.list_objects_v2(Bucket=self.name)
+            uploads = client.list_multipart_uploads(Bucket=self.name)
+        except client.exceptions.NoSuchBucket:
+            return []
+        keys = [str(each["Key"]) for each in objects.get("Contents", [])]
+        return [*keys, *(f"~{each['Key']}" for each in uploads.get("Uploads", []))]
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object as somebody else would."""
-        with self.service.client() as client:
-            client.put_object(Bucket=self.name, Key=key, Body=data)
+        self.service.client.put_object(Bucket=self.name, Key=key, Body=data)
 
     def begin(self, key: str) -> None:
         """Begin an upload as somebody else would."""
-        with self.service.client() as client:
-            client.create_multipart_upload(Bucket=self.name, Key=key)
+        self.service.client.create_multipart_upload(Bucket=self.name, Key=key)
 
     @contextlib.contextmanager
     def keeping(self) -> Iterator[None]:
@@ -91,27 +84,37 @@ class Seen:
         everything = f"arn:aws:s3:::{self.name}/*"
         rule = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject"}
         policy = {"Version": "2012-10-17", "Statement": [{**rule, "Resource": everything}]}
-        with self.service.client() as client:
-            client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
-            try:
-                yield
-            finally:
-                client.delete_bucket_policy(Bucket=self.name)
+        client = self.service.client
+        client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
+        try:
+            yield
+        finally:
+            client.delete_bucket_policy(Bucket=self.name)
 
     def empty(self) -> None:
         """Remove everything from it."""
-        with self.service.client() as client:
-            for each in client.list_objects_v2(Bucket=self.name).get("Contents", []):
-                client.delete_object(Bucket=self.name, Key=each["Key"])
-            for each in client.list_multipart_uploads(Bucket=self.name).get("Uploads", []):
-                client.abort_multipart_upload(
-                    Bucket=self.name, Key=each["Key"], UploadId=each["UploadId"]
-                )
+        client = self.service.client
+        for each in client.list_objects_v2(Bucket=self.name).get("Contents", []):
+            client.delete_object(Bucket=self.name, Key=each["Key"])
+        for each in client.list_multipart_uploads(Bucket=self.name).get("Uploads", []):
+            client.abort_multipart_upload(
+                Bucket=self.name, Key=each["Key"], UploadId=each["UploadId"]
+            )
 
     def remove(self) -> None:
         """Remove the bucket, which has to be empty by now, if it is there."""
-        with self.service.client() as client, contextlib.suppress(client.exceptions.NoSuchBucket):
+        client = self.service.client
+        with contextlib.suppress(client.exceptions.NoSuchBucket):
             client.delete_bucket(Bucket=self.name)
+
+
+@functools.cache
+def _client(service: S3, _process: int) -> Any:  # noqa: ANN401 - the same
+    session = boto3.session.Session(
+        aws_access_key_id=service.access_key, aws_secret_access_key=service.secret_key
+    )
+    config = Config(s3={"addressing_style": "path"}, connect_timeout=30, read_timeout=60)
+    return session.client("s3", endpoint_url=service.url, region_name="us-east-1", config=config)
 
 
 def radosgw_of(ceph: Ceph) -> S3:

@@ -40,7 +40,7 @@ class Service:
         addressing: ``auto``, ``virtual`` (the bucket is a part of the host) or ``path``.
         request_checksums: ``when_required`` or ``when_supported``.
         response_checksums: The same.
-        connect_timeout: Seconds.
+        connect_timeout: Seconds for a connection, and for it to take more of a request.
         read_timeout: Seconds without a single byte.
         attempts: How often a request is made before it is given up.
     """
@@ -53,7 +53,7 @@ class Service:
     addressing: str = "auto"
     request_checksums: str = "when_required"
     response_checksums: str = "when_required"
-    connect_timeout: float = 10
+    connect_timeout: float = 15
     read_timeout: float = 30
     attempts: int = 3
 
@@ -87,7 +87,7 @@ class Stream:
         """Take an answer to a request for an object."""
         self._body = answer["Body"]
         self.length: int = answer["ContentLength"]
-        self.etag: str = answer["ETag"]
+        self.etag: str = answer.get("ETag", "")
 
     def read(self, most: int) -> bytes:
         """Return at most so many bytes, none at the end.
