@@ -7,12 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import pytest
 
 from tests.support.clients import Api
+from tests.support.memory import Watch
 from tests.support.server import Server
 from tests.support.transfers import RawUpload
 
@@ -23,40 +23,6 @@ EACH: Final = 32 * MIB  # bytes for each of several
 SMALL: Final = 16 * MIB  # bytes; moved once before it is measured what an idle worker takes
 
 pytestmark = pytest.mark.timeout(3600)
-
-
-class Watch:
-    """Looks at a server's memory all the time while it is entered.
-
-    Attributes:
-        most: The most that its worker had resident, in bytes.
-        looks: How often it was looked at.
-    """
-
-    def __init__(self, server: Server) -> None:
-        self.most = 0
-        self.looks = 0
-        self._server = server
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-
-    def _look(self) -> None:
-        while not self._over.wait(0.05):
-            self.most = max(self.most, self._server.rss())
-            self.looks += 1
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        self._thread.join()
 
 
 @pytest.fixture(scope="module")
