@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import importlib.util
 import json
+import re
 import signal
 import subprocess
 import uuid
@@ -69,6 +70,8 @@ osd_data = {directory}/osd.0
 osd_objectstore = memstore
 memstore_device_bytes = {size}
 osd_op_num_shards = 2
+# Who has died is missed after so many seconds; 30 would be usual.
+osd_client_watch_timeout = 5
 
 [client.rgw]
 rgw_data = {directory}/rgw
@@ -194,10 +197,39 @@ class Ceph:
         """Run the command ``rbd`` as `user`, in `pool` or another; return what it printed."""
         return self._run("rbd", "--id", self.user, "--pool", pool or self.pool, *args)
 
+    def rbd_json(self, *args: str, pool: str | None = None) -> Json:
+        """Run the command ``rbd`` as `rbd` does; return what it printed, from JSON."""
+        return json.loads(self.rbd("--format", "json", *args, pool=pool))
+
     def contents(self, pool: str | None = None) -> list[str]:
         """The names of all objects in a pool, but for RBD's lists of what there is."""
-        found = self._run("rados", "--id", self.user, "--pool", pool or self.pool, "ls")
-        return sorted(set(found.split()) - _LISTS)
+        return sorted(set(self._rados(pool or self.pool, "ls").split()) - _LISTS)
+
+    def copy_object(self, pool: str, name: str, to: str) -> None:
+        """Copy an object of a pool, whatever it is."""
+        file = str(self.directory / f"copy-{uuid.uuid4().hex}")
+        self._rados(pool, "get", name, file)
+        self._rados(pool, "put", to, file)
+
+    def watchers(self, pool: str) -> list[str]:
+        """The addresses of those who have images of a pool open."""
+        heads = [name for name in self.contents(pool) if name.startswith("rbd_header.")]
+        found = "".join(self._rados(pool, "listwatchers", name) for name in heads)
+        return re.findall(r"watcher=(\S+)", found)
+
+    def shut_out(self, client: str) -> None:
+        """Let nobody serve a client of this address any more."""
+        self.ceph("osd", "blocklist", "add", client)
+
+    def fill(self) -> None:
+        """Have the cluster find itself full; return when it does."""
+        self._limit("0.0000001", "0.0000001", "0.0000001")
+        wait_until(lambda: "OSD_FULL" in self._health(), what="a full cluster", timeout=60)
+
+    def make_room(self) -> None:
+        """Have it find that it has room again."""
+        self._limit("0.95", "0.9", "0.85")
+        wait_until(lambda: "OSD_FULL" not in self._health(), what="a cluster with room")
 
     def make_pool(self, name: str | None = None) -> str:
         """Make an empty pool for RBD, ready for use, and return its name."""
@@ -242,6 +274,17 @@ class Ceph:
         else:
             program.release()
         return program
+
+    def _rados(self, pool: str, *args: str) -> str:
+        return self._run("rados", "--id", self.user, "--pool", pool, *args)
+
+    def _health(self) -> Json:
+        return self.ceph("health")["checks"]
+
+    def _limit(self, full: str, backfill_full: str, nearly_full: str) -> None:
+        self.ceph("osd", "set-nearfull-ratio", nearly_full)
+        self.ceph("osd", "set-backfillfull-ratio", backfill_full)
+        self.ceph("osd", "set-full-ratio", full)
 
     def _make(self) -> None:
         self.directory.mkdir(parents=True)

@@ -8,6 +8,7 @@ from typing import Final
 from vitrine.adapters.stores.rbd.cluster import Binding, Cluster, Link, Refused
 from vitrine.core import errors
 
+_TRASH: Final = "rbd_trash"
 # Names an object that says which session is about to take a name.
 _CLAIM: Final = "vitrine_claim."
 
@@ -47,6 +48,12 @@ class Pool:
 
     def create(self, name: str, size: int, order: int) -> None:
         """Make an image of *size* bytes in objects of 2 to the power of *order* bytes."""
+        rados = self.cluster.bindings.rados
+        with self.cluster.calls(), rados.WriteOpCtx() as operation:
+            # Ceph makes the list of what is in the trash when it is first needed, which
+            # would be too late in a cluster that is full and where only deletion helps.
+            operation.new(rados.LIBRADOS_CREATE_IDEMPOTENT)
+            self._link.ioctx.operate_write_op(operation, _TRASH)
         with self.cluster.calls():
             self._calls.create(
                 self._link.ioctx,

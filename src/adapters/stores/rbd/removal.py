@@ -52,6 +52,8 @@ class Removal:
             self._delete(pool, place.image, place.snapshot)
         except Refused as refused:
             raise errors.NotPermitted("delete_image") from refused.__cause__
+        except errors.StoreFull as full:
+            raise errors.StoreUnavailable from full.__cause__
         finally:
             self.sweep(pool)
 
@@ -118,11 +120,20 @@ class Removal:
                     image.unprotect_snap(ours)
                 try:
                     image.metadata_set(_MARK, "yes")
-                    pool.throw_away(name)
+                    self._throw_away(pool, name, image_id)
                 except BaseException:
                     self._take_back(image, ours, protected=protected)
                     raise
             self._purge_patiently(pool, image_id)
+
+    def _throw_away(self, pool: Pool, name: str, image_id: str) -> None:
+        try:
+            pool.throw_away(name)
+        except errors.BlobNotFound as missing:
+            # What is missing may also be the trash, when there is no room to make one.
+            if pool.id_of(name) == image_id:
+                raise errors.StoreUnavailable from missing.__cause__
+            raise
 
     def _has_clones(self, image: Binding) -> bool:
         clones: int = self._cluster.bindings.rbd.RBD_OPERATION_FEATURE_CLONE_PARENT

@@ -147,5 +147,5 @@ class RbdStore(Store):
     def _discard(self, target: BlobTarget) -> None:
         try:
             self._removal.discard(target.session_id, target.key)
-        except Refused as refused:
-            raise errors.StoreUnavailable from refused.__cause__
+        except (Refused, errors.StoreFull) as failed:
+            raise errors.StoreUnavailable from failed.__cause__
