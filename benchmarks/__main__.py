@@ -16,6 +16,7 @@ def main() -> int:
         database = f"sqlite:///{Path(directory) / 'catalogue.sqlite'}"
         for command in (
             ["benchmarks.transfer"],
+            ["benchmarks.stores", "--directory", directory],
             ["benchmarks.seed_catalogue", database, "10000"],
         ):
             print(f"== {' '.join(command)}", flush=True)

@@ -61,18 +61,21 @@ class _PageTransfer(Transfer):
     def __init__(self, page: Page, body: bytes) -> None:
         self._page = page
         self._body = body
+        self._given = 0
 
     @property
     def size(self) -> int | None:
         return len(self._body)
 
     def pieces(self) -> Iterator[bytes]:
-        for start in range(0, len(self._body), PIECE):
+        while self._given < len(self._body):
             self._page.on_piece()
-            if self._page.failures and start + PIECE >= len(self._body):
+            piece = self._body[self._given : self._given + PIECE]
+            if self._page.failures and self._given + PIECE >= len(self._body):
                 self._page.failures -= 1
                 raise errors.SourceUnavailable
-            yield self._body[start : start + PIECE]
+            self._given += len(piece)
+            yield piece
 
     def close(self) -> None:
         """Return: there is nothing to let go of."""

@@ -1,9 +1,13 @@
+import itertools
+
 import pytest
+from hypothesis import settings
 
 from tests.support.fetching import MemoryFetcher
 from vitrine.adapters.stores.http import HttpStore
 from vitrine.core import errors
 from vitrine.ports.stores import SERVICE, Ability, BlobTarget
+from vitrine.testing.stores import Publish, ReadableContract
 
 URL = "https://far.example.org/image?a=b"
 BODY = bytes(range(256)) * 20
@@ -19,6 +23,29 @@ def fetcher() -> MemoryFetcher:
 @pytest.fixture
 def store(fetcher: MemoryFetcher) -> HttpStore:
     return HttpStore("web", fetcher)
+
+
+class TestHttpStore(ReadableContract):
+    """Over a fetcher in memory; tests/integration/test_store_http.py has a real server."""
+
+    examples = settings(max_examples=10)  # the fetcher's pieces are short
+    absent_urls = ("http://far.example.org/nothing", "https://a/b")
+    foreign_urls = ("", "nothing", "http:", "http://", "file:///a", "xhttp://a", "rbd://a")
+
+    @pytest.fixture
+    def store(self, fetcher: MemoryFetcher) -> HttpStore:
+        return HttpStore("web", fetcher)
+
+    @pytest.fixture
+    def publish(self, fetcher: MemoryFetcher) -> Publish:
+        numbers = itertools.count()
+
+        def publish(data: bytes) -> str:
+            url = f"http://far.example.org/{next(numbers)}"
+            fetcher.serve(url, data)
+            return url
+
+        return publish
 
 
 def read(store: HttpStore, url: str = URL, *, offset: int = 0, length: int | None = None) -> bytes:
@@ -47,14 +74,6 @@ def test_it_only_reads(store: HttpStore) -> None:
 @pytest.mark.parametrize("url", ["http://a/b", "https://a/b", "HTTP://a/b"])
 def test_it_holds_what_is_on_the_web(store: HttpStore, url: str) -> None:
     assert store.holds(url)
-
-
-@pytest.mark.parametrize("url", ["", "http:", "http://", "file:///a", "xhttp://a", "rbd://a"])
-def test_it_holds_nothing_else(store: HttpStore, url: str) -> None:
-    assert not store.holds(url)
-    for ask in (store.size, store.open):
-        with pytest.raises(errors.BlobNotFound):
-            ask(url, SERVICE)
 
 
 @pytest.mark.parametrize(("offset", "length"), [(0, None), (0, 7), (9, 7), (9, None), (5000, 999)])
