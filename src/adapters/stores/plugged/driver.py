@@ -177,15 +177,17 @@ class PluggedDriver:
     def admit(self, url: str, audience: Audience, identity: StoreIdentity) -> None:
         """Let others read a blob, where a driver has something to do for that."""
         store = self.ready()
-        with self._ours(refused=errors.NotPermitted("modify_image")):
-            # Most drivers say by this that they have not.
-            with contextlib.suppress(NotImplementedError):
-                store.set_acls(
-                    self._location(store, url),
-                    public=audience.everybody,
-                    read_tenants=list(audience.projects),
-                    context=_context(identity),
-                )
+        with (
+            self._ours(refused=errors.NotPermitted("modify_image")),
+            # By this most drivers say that they have not.
+            contextlib.suppress(NotImplementedError),
+        ):
+            store.set_acls(
+                self._location(store, url),
+                public=audience.everybody,
+                read_tenants=list(audience.projects),
+                context=_context(identity),
+            )
 
     def _location(self, store: ForeignStore, url: str) -> object:
         return self._library.location.Location(
