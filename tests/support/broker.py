@@ -35,10 +35,12 @@ class Broker:
         url: What oslo.messaging takes as transport_url.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, password: str = "guest") -> None:  # noqa: S107 - made up
+        """Describe a broker in *directory*, whose only user, guest, has this *password*."""
         self._directory = directory
         self._port = free_port()
-        self.url = f"rabbit://guest:guest@127.0.0.1:{self._port}/"
+        self._password = password
+        self.url = f"rabbit://guest:{password}@127.0.0.1:{self._port}/"
         self._server: Program | None = None
         self._names: Program | None = None
 
@@ -96,7 +98,7 @@ class Broker:
         cookie.write_text(secrets.token_hex(16))
         cookie.chmod(0o400)
         (home / "plugins").write_text("[].")
-        (home / "rabbitmq.conf").write_text(_CONFIG)
+        (home / "rabbitmq.conf").write_text(f"{_CONFIG}default_pass = {self._password}\n")
         names = free_port()
         env = {
             "HOME": str(home),

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support import canary
 from tests.support.processes import ROOT, NotReady, Program, answers, free_port
 
 VITRINE = ROOT / ".venv/bin/vitrine"
@@ -77,6 +78,8 @@ class Server(Program):
         """
         given = {section: dict(options) for section, options in (config or {}).items()}
         given.setdefault("vitrine", {}).setdefault("data_dir", str(directory / "data"))
+        if canary.ON:
+            given.setdefault("DEFAULT", {}).setdefault("debug", "true")
         self.config: dict[str, dict[str, object]] = given
         self.directory = directory
         self.identity = identity
@@ -109,6 +112,13 @@ class Server(Program):
                 raise
             self._listen(free_port())
             self._start_and_wait(timeout)
+
+    def stop(self, timeout: float = 20) -> int | None:
+        """As any program's; with VITRINE_CANARY=1 its log is searched for secrets then."""
+        status = super().stop(timeout)
+        if canary.ON and (leaks := canary.leaks(self.log(), self.config)):
+            raise AssertionError("\n".join(["secrets in the log:", *leaks[:20]]))
+        return status
 
     def restart(self, *, timeout: float = 60) -> None:
         """Stop it in good order, then start it again with the same port and data."""

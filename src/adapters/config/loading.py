@@ -13,6 +13,7 @@ from vitrine.adapters.config.backends import add_backends, read_stores
 from vitrine.adapters.config.features import unbuilt, unknown
 from vitrine.adapters.config.identities import idle, read_credentials, read_identity
 from vitrine.adapters.config.reading import Configuration, Values
+from vitrine.adapters.config.secrecy import secrets_of
 from vitrine.adapters.config.settings import (
     ApiSettings,
     CacheSettings,
@@ -85,7 +86,9 @@ def load_with_values(command_line: CommandLine) -> tuple[Settings, Configuration
         search_path=sources.search_path,
         data_dir=data_dir,
         warnings=(),
-        logging=_logging(configuration.section("DEFAULT")),
+        logging=attrs.evolve(
+            _logging(configuration.section("DEFAULT")), secrets=secrets_of(configuration)
+        ),
         server=_server(configuration, alone=_in_memory(stores, database)),
         api=_api(configuration),
         database=database,

@@ -2,12 +2,43 @@
 
 import logging
 import logging.handlers
+import re
 import sys
+from collections.abc import Iterable
 
 from vitrine.adapters.config.settings import LoggingSettings
 from vitrine.core.errors import Misconfigured
 
 _FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+# What these say of requests that they make holds headers, signatures and queries, and so
+# what gives access. Whatever matters of it, the adapters that use them say themselves.
+_TALKATIVE = (
+    "boto3",
+    "botocore",
+    "cinderclient",
+    "keystoneauth",
+    "requests",
+    "s3transfer",
+    "swiftclient",
+    "urllib3",
+)
+_MASK = "***"
+
+
+class MaskingFormatter(logging.Formatter):
+    """Writes lines in which no *secrets* are left, whoever logged them."""
+
+    def __init__(self, secrets: Iterable[str], *, datefmt: str) -> None:
+        """Take what is to be masked, and the form of times."""
+        super().__init__(_FORMAT, datefmt)
+        # The longest first: one may begin another.
+        words = sorted(set(secrets), key=len, reverse=True)
+        self._secret = re.compile("|".join(map(re.escape, words))) if words else None
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the whole text of *record*, its traceback as well."""
+        text = super().format(record)
+        return text if self._secret is None else self._secret.sub(_MASK, text)
 
 
 def start_logging(settings: LoggingSettings) -> None:
@@ -26,9 +57,12 @@ def start_logging(settings: LoggingSettings) -> None:
             raise Misconfigured(
                 f"[DEFAULT] log_file cannot be written: {error.strerror}."
             ) from None
+    formatter = MaskingFormatter(settings.secrets, datefmt=settings.date_format)
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.basicConfig(
-        format=_FORMAT,
-        datefmt=settings.date_format,
         level=logging.DEBUG if settings.debug else logging.INFO,
         handlers=handlers,
         force=True,

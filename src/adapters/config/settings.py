@@ -20,12 +20,14 @@ class LoggingSettings:
         file: The log file; None for stderr.
         stderr: Whether stderr is logged to, besides a file or instead of one.
         date_format: The times of log lines, in the notation of `time.strftime`.
+        secrets: What is masked wherever a line holds it.
     """
 
     debug: bool
     file: Path | None
     stderr: bool
     date_format: str
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen(kw_only=True)
