@@ -79,6 +79,8 @@ class Scenes:
         made = {}
         if "image_id" in names:
             made = {"image_id": self._image(status)}
+        if "store_id" in names:
+            made["store_id"] = "quick"
         if "tag" in names:
             self._api.put(f"/v2/images/{made['image_id']}/tags/blue")
             made["tag"] = "blue"
