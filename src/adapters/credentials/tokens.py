@@ -4,6 +4,7 @@ import logging
 import math
 import threading
 
+from keystoneauth1 import exceptions
 from keystoneauth1.access import AccessInfo
 from keystoneauth1.identity.base import BaseIdentityPlugin
 
@@ -72,11 +73,12 @@ def endpoint_in(
     Raises:
         StoreUnavailable: There is none.
     """
-    url = None
-    if info.has_service_catalog():
+    try:
         url = info.service_catalog.url_for(
             service_type=service_type, interface=interface, region_name=region, service_name=name
         )
+    except exceptions.CatalogException:
+        url = None
     if not url:
         _log.warning("The catalogue has no %s that a store asks for.", service_type)
         raise errors.StoreUnavailable
