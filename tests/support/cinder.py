@@ -95,15 +95,24 @@ class Cinder:
         ceph: Ceph,
         *,
         port: int | None = None,
-        pool: str = "volumes",
+        listed: bool = True,
     ) -> None:
-        """Describe a Cinder in *directory*; one that runs there already if *port* is given."""
+        """Describe a Cinder in *directory*.
+
+        Args:
+            directory: Is made by `start`.
+            keystone: Whom it believes.
+            ceph: Where the volumes are.
+            port: Where it listens, if it runs already.
+            listed: Whether it enters Keystone's catalogue.
+        """
         self.directory = directory
         self.keystone = keystone
         self.ceph = ceph
-        self.pool = pool
+        self.pool = "volumes"
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._listed = listed
         self._program: Program | None = None
 
     @staticmethod
@@ -211,6 +220,7 @@ class Cinder:
         return self._program
 
     def _prepare(self) -> None:
+        # Each has a name of its own for what it makes, so that several may share the pool.
         if self.pool not in self.ceph.ceph("osd", "pool", "ls"):
             self.ceph.make_pool(self.pool)
         self.directory.mkdir(parents=True)
@@ -225,7 +235,8 @@ class Cinder:
             ceph=self.ceph.conf,
         )
         (self.directory / "cinder.conf").write_text(text)
-        self._enter_catalogue()
+        if self._listed:
+            self._enter_catalogue()
 
     def _enter_catalogue(self) -> None:
         found = self.keystone.call("GET", f"/services?type={_TYPE}")["services"]

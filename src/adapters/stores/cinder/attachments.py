@@ -11,8 +11,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from vitrine.adapters.stores.cinder.devices import Device
-from vitrine.adapters.stores.cinder.host import Host
+from vitrine.adapters.stores.cinder.devices import Device, Machine
 from vitrine.adapters.stores.cinder.marks import Mark
 from vitrine.adapters.stores.cinder.volumes import Busy, Volumes
 from vitrine.core import errors
@@ -43,7 +42,7 @@ class Attachment:
 class Attacher:
     """Attaches volumes to this machine. Safe to share between threads."""
 
-    def __init__(self, host: Host, *, attempts: int, lock_directory: Path) -> None:
+    def __init__(self, host: Machine, *, attempts: int, lock_directory: Path) -> None:
         """Attach nothing yet.
 
         Args:
@@ -219,8 +218,9 @@ class SharedReaders:
 
     def _forget(self, volume_id: str, shared: "_Shared") -> None:
         with self._lock:
-            if not shared.expected:
-                self._shared.pop(volume_id, None)
+            # By now there may be another one, which others expect.
+            if not shared.expected and self._shared.get(volume_id) is shared:
+                del self._shared[volume_id]
 
 
 @attrs.define(eq=False)

@@ -1,9 +1,9 @@
-"""Attached volumes as this machine sees them: a block device, a file, or an image of Ceph."""
+"""Attached volumes as a machine sees them: a block device, a file, or an image of Ceph."""
 
 import contextlib
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from vitrine.core import errors
@@ -43,6 +43,39 @@ class Device(Protocol):
 
         Args:
             disconnect: Whether the machine lets go of it too, if the device is common.
+        """
+        ...
+
+
+class Machine(Protocol):
+    """This machine as one that volumes can be attached to. Safe to share between threads."""
+
+    def properties(self) -> Mapping[str, object]:
+        """Return by what back ends know this machine.
+
+        Raises:
+            StoreUnavailable: The helper that works as root does not, or multipath is enforced
+                and not there.
+        """
+        ...
+
+    def open(self, info: dict[str, Any], *, writable: bool) -> Device:
+        """Return the device of an attached volume.
+
+        Args:
+            info: What Cinder says of the connection.
+            writable: Whether it shall be written to.
+
+        Raises:
+            StoreUnavailable: It cannot be reached from here.
+        """
+        ...
+
+    def extended(self, info: dict[str, Any]) -> None:
+        """See the new size of an attached volume.
+
+        Raises:
+            StoreUnavailable: That does not work.
         """
         ...
 

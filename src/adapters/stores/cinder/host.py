@@ -21,7 +21,7 @@ from oslo_config import cfg
 from oslo_privsep import priv_context
 from oslo_utils import netutils
 
-from vitrine.adapters.stores.cinder.devices import Device, FileDevice, RbdDevice
+from vitrine.adapters.stores.cinder.devices import Device, FileDevice, Machine, RbdDevice
 from vitrine.core import errors
 
 _log: Final = logging.getLogger(__name__)
@@ -55,8 +55,8 @@ class Ways:
     lock_directory: Path
 
 
-class Host:
-    """This machine. Safe to share between threads."""
+class Host(Machine):
+    """This machine, by way of os-brick."""
 
     def __init__(self, ways: Ways) -> None:
         """Do nothing yet: what is done here belongs to the process that attaches."""
@@ -66,12 +66,6 @@ class Host:
         self._lock = threading.Lock()
 
     def properties(self) -> Mapping[str, object]:
-        """Return by what back ends know this machine.
-
-        Raises:
-            StoreUnavailable: The helper that works as root does not, or multipath is enforced
-                and not there.
-        """
         with self._lock:
             found = self._properties
             if found is None:
@@ -88,15 +82,6 @@ class Host:
             return found
 
     def open(self, info: dict[str, Any], *, writable: bool) -> Device:
-        """Return the device of an attached volume.
-
-        Args:
-            info: What Cinder says of the connection.
-            writable: Whether it shall be written to.
-
-        Raises:
-            StoreUnavailable: It cannot be reached from here.
-        """
         if info.get("encrypted") or info.get("format") not in _RAW:
             _log.error("A volume is encrypted or in a format of its own: its type fits no images.")
             raise errors.StoreUnavailable
@@ -121,11 +106,6 @@ class Host:
             raise
 
     def extended(self, info: dict[str, Any]) -> None:
-        """See the new size of an attached volume.
-
-        Raises:
-            StoreUnavailable: That does not work.
-        """
         with _translated("see the new size of a volume"):
             info = _completed(info)
             self._connector(info).extend_volume(info)

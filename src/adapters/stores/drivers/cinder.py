@@ -109,6 +109,8 @@ def _account(store_id: str, values: Values) -> Account | None:
 
 
 def _open(opening: StoreOpening) -> Store:
+    values = Values(opening.values)
+    account = _account(opening.store_id, values)
     try:
         with warnings.catch_warnings():
             # os-brick's helpers import Eventlet, in case that somebody uses it, and warn of it.
@@ -121,10 +123,10 @@ def _open(opening: StoreOpening) -> Store:
             f"The store '{opening.store_id}' is one of Cinder, and the Python package "
             f"{missing.name} is not installed: pip install 'vitrine[cinder]'."
         ) from None
-    return _opened(opening, Values(opening.values))
+    return _opened(opening, values, account)
 
 
-def _opened(opening: StoreOpening, values: Values) -> Store:
+def _opened(opening: StoreOpening, values: Values, account: Account | None) -> Store:
     from vitrine.adapters.stores.cinder.access import Clients, Service  # noqa: PLC0415 - as above
     from vitrine.adapters.stores.cinder.attachments import Attacher  # noqa: PLC0415
     from vitrine.adapters.stores.cinder.host import Host, Ways  # noqa: PLC0415
@@ -150,7 +152,7 @@ def _opened(opening: StoreOpening, values: Values) -> Store:
     )
     settings = CinderSettings(
         named=opening.multiple,
-        account=_account(opening.store_id, values),
+        account=account,
         volume_type=values.maybe("cinder_volume_type"),
         use_multipath=values.flag("cinder_use_multipath"),
         extend_attached=values.flag("cinder_do_extend_attached"),
