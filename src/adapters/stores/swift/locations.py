@@ -51,7 +51,8 @@ class SwiftLocation:
         scheme, _, rest = self.server.partition("://")
         secrets = ""
         if self.user is not None:
-            secrets = f"{quote(self.user)}:{quote(self.key or '')}@"
+            # Slashes too, which would seem to end the secrets.
+            secrets = f"{quote(self.user, safe='')}:{quote(self.key or '', safe='')}@"
         return f"swift+{scheme}://{secrets}{rest.strip('/')}/{tail}"
 
 
