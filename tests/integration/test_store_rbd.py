@@ -1,6 +1,7 @@
 """The store of Ceph's block devices, in a real cluster."""
 
 import contextlib
+import itertools
 import os
 import signal
 import time
@@ -15,8 +16,9 @@ from tests.support.ceph import Ceph
 from tests.support.processes import wait_until
 from vitrine.adapters.credentials.lazy import LazyCredentials
 from vitrine.adapters.stores.drivers.rbd import DRIVER
+from vitrine.adapters.stores.rbd.store import RbdStore
 from vitrine.core import errors
-from vitrine.ports.stores import SERVICE, Store, StoreOpening
+from vitrine.ports.stores import SERVICE, BlobTarget, Store, StoreOpening
 from vitrine.testing.stores import (
     MIB,
     AwayContract,
@@ -387,6 +389,27 @@ def test_a_renaming_that_was_cut_short_can_be_discarded(
     writer.abort()
 
 
+@pytest.mark.parametrize("done", [True, False], ids=["after a call", "before a call"])
+def test_a_writer_that_dies_anywhere_leaves_what_can_be_discarded(
+    ceph: Ceph,
+    pool: str,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    done: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    calls = 0
+    while True:
+        target = target_for()
+        other = store_in(ceph, rbd_store_pool=pool)
+        died = _dies(other, target, monkeypatch, calls, done=done)
+        store.discard(target, None, SERVICE)
+        assert ceph.contents(pool) == []
+        if not died:
+            break
+        calls += 1
+    assert calls > 10
+
+
 def test_a_session_discards_nothing_of_another_session(ceph: Ceph, pool: str, store: Store) -> None:
     url = put(store, b"another's", "wanted")
     store.discard(target_for("wanted"), None, SERVICE)
@@ -446,6 +469,42 @@ def test_a_full_cluster_takes_nothing_and_lets_delete(lone_ceph: Ceph) -> None:
 
 
 # --- by whom -------------------------------------------------------------------------
+
+
+class _Killed(BaseException):
+    """What no code expects."""
+
+
+def _dies(
+    store: Store, target: BlobTarget, patch: pytest.MonkeyPatch, number: int, *, done: bool
+) -> bool:
+    """Write a blob, but go no further than this call to the cluster; return whether it came."""
+    assert isinstance(store, RbdStore)
+    calls, counted = store._cluster.calls, itertools.count()
+
+    @contextlib.contextmanager
+    def fatal() -> Iterator[None]:
+        turn = next(counted)
+        if turn > number or (turn == number and not done):
+            raise _Killed
+        with calls():
+            yield
+        if turn == number:
+            raise _Killed
+
+    patch.setattr(store._cluster, "calls", fatal)
+    try:
+        writer = store.begin(target, SERVICE)
+        write_all(writer, patterned(2 * MIB))
+        writer.commit()
+    except _Killed:
+        return True
+    finally:
+        # With a process ends whatever it has open.
+        patch.undo()
+        for writer in store._writers.values():
+            writer.cut_off()
+    return False
 
 
 def _until_it_fails(store: Store, url: str) -> None:

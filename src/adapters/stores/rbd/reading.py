@@ -13,8 +13,7 @@ from vitrine.ports.stores import BlobReader
 
 _PIECE: Final = 1024 * 1024  # bytes
 _ZEROS: Final = bytes(_PIECE)
-_REQUEST: Final = 4 * _PIECE  # bytes
-_AHEAD: Final = 3  # requests
+_AHEAD: Final = 8  # pieces that are asked for at a time
 
 
 @attrs.define
@@ -23,6 +22,7 @@ class _Request:
     length: int
     completion: Binding = None
     data: bytes = b""
+    sure: bool = False  # whether the image was still there after this was read
 
     def arrived(self, _completion: Binding, data: bytes | None) -> None:
         """Take what was read; None after an error. Called by a thread of Ceph's."""
@@ -61,10 +61,11 @@ class RbdReader(BlobReader):
         self._length = len(part)
         self._next = part.start
         self._end = part.stop
+        self._broken = False
         self._requests: deque[_Request] = deque()
         self._image_id = str(image.id())
         self._snapshot_id = None if snapshot is None else int(image.snap_get_id(snapshot))
-        # No piece is to come from two objects, or zeros could hide beside data.
+        # No piece comes from two objects, or zeros could hide beside data.
         self._step = min(_PIECE, int(image.stripe_unit()))
 
     @property
@@ -77,13 +78,14 @@ class RbdReader(BlobReader):
             if not self._requests:
                 return
             try:
-                pieces = self._pieces_of(self._requests.popleft())
+                piece = self._answer(self._requests.popleft())
             except errors.VitrineError:
                 # Who asks again gets nothing that would follow a hole.
                 self._requests.clear()
                 self._next = self._end
+                self._broken = True
                 raise
-            yield from pieces
+            yield piece
 
     def fileno(self) -> int | None:
         return None
@@ -95,40 +97,38 @@ class RbdReader(BlobReader):
         # Which waits for what was asked for and is not wanted any more.
         self._pool.close(image)
         self._requests.clear()
-        self._closed(self._image_id)
+        if not self._broken:
+            # Else there is little hope, and who reads has waited long enough.
+            self._closed(self._image_id)
 
     def _ask_ahead(self, image: Binding) -> None:
         while len(self._requests) < _AHEAD and self._next < self._end:
-            # Requests after the first begin at multiples of their length.
-            length = min(_REQUEST - self._next % _REQUEST, self._end - self._next)
+            length = min(self._step - self._next % self._step, self._end - self._next)
             request = _Request(offset=self._next, length=length)
             with self._pool.cluster.calls():
                 request.completion = image.aio_read(request.offset, request.length, request.arrived)
             self._requests.append(request)
             self._next += length
 
-    def _pieces_of(self, request: _Request) -> list[bytes]:
-        request.completion.wait_for_complete_and_cb()
+    def _answer(self, request: _Request) -> bytes:
+        # They hold each other, and bytes that wait for a garbage collection are many.
+        completion, request.completion = request.completion, None
+        completion.wait_for_complete_and_cb()
         try:
-            self._pool.cluster.check(request.completion.get_return_value())
+            self._pool.cluster.check(completion.get_return_value())
         except errors.VitrineError as error:
             # Nothing but the cluster can be at fault when the image was open.
             raise errors.StoreUnavailable from error.__cause__
         if len(request.data) != request.length:
             raise errors.StoreUnavailable
-        pieces = list(self._cut(request))
-        if any(piece == _ZEROS[: len(piece)] for piece in pieces):
+        if not request.sure and request.data == _ZEROS[: request.length]:
             self._make_sure()
-        return pieces
-
-    def _cut(self, request: _Request) -> Iterator[bytes]:
-        start, data = request.offset, request.data
-        while start < request.offset + request.length:
-            end = min(start + self._step - start % self._step, request.offset + request.length)
-            yield data[start - request.offset : end - request.offset]
-            start = end
+        return request.data
 
     def _make_sure(self) -> None:
         """Raise unless the image is still there, so that zeros are what it holds."""
+        for request in self._requests:
+            # One question is enough for all that was read before it.
+            request.sure = bool(request.completion.is_complete())
         if not self._pool.is_there(self._image_id, self._snapshot_id):
             raise errors.StoreUnavailable

@@ -54,8 +54,11 @@ class Removal:
             raise errors.NotPermitted("delete_image") from refused.__cause__
         except errors.StoreFull as full:
             raise errors.StoreUnavailable from full.__cause__
-        finally:
+        except errors.BlobNotFound:
+            # Whoever deletes it at the same time may have found that it was open here.
             self.sweep(pool)
+            raise
+        self.sweep(pool)
 
     def discard(self, session_id: str, key: str) -> None:
         """Remove what a session left, under whichever name.

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import weakref
 from collections.abc import Mapping
 
 from vitrine.adapters.stores.rbd.cluster import Cluster, Refused
@@ -40,7 +39,8 @@ class RbdStore(Store):
         self._cluster = cluster
         self._form = form
         self._removal = Removal(cluster)
-        self._writers: weakref.WeakValueDictionary[str, RbdWriter] = weakref.WeakValueDictionary()
+        # Whoever forgets one that has not ended leaves its image open: `discard` closes it.
+        self._writers: dict[str, RbdWriter] = {}
         self._lock = threading.Lock()
 
     @property
@@ -74,14 +74,13 @@ class RbdStore(Store):
         pool = Pool(self._cluster)
         if pool.id_of(target.key) is not None:
             raise errors.BlobExists
-        writer = RbdWriter(pool, target, self._form, self._discard)
+        writer = RbdWriter(pool, target, self._form, discard=self._discard, ended=self._forget)
         with self._lock:
             self._writers[target.session_id] = writer
         return writer
 
     def discard(self, target: BlobTarget, handle: str | None, identity: StoreIdentity) -> None:
-        with self._lock:
-            writer = self._writers.pop(target.session_id, None)
+        writer = self._forget(target)
         if writer is not None:
             writer.cut_off()
         self._discard(target)
@@ -143,6 +142,10 @@ class RbdStore(Store):
         if place is None:
             raise errors.BlobNotFound
         return place
+
+    def _forget(self, target: BlobTarget) -> RbdWriter | None:
+        with self._lock:
+            return self._writers.pop(target.session_id, None)
 
     def _discard(self, target: BlobTarget) -> None:
         try:

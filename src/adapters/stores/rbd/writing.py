@@ -42,7 +42,9 @@ class RbdWriter(BlobWriter):
         pool: Pool,
         target: BlobTarget,
         form: ImageForm,
+        *,
         discard: Callable[[BlobTarget], None],
+        ended: Callable[[BlobTarget], object],
     ) -> None:
         """Make the image.
 
@@ -51,6 +53,7 @@ class RbdWriter(BlobWriter):
             target: What is to be written.
             form: How.
             discard: Removes what a session left.
+            ended: Called when nothing will be written any more.
 
         Raises:
             BlobExists: The session writes already.
@@ -61,6 +64,7 @@ class RbdWriter(BlobWriter):
         self._name = unfinished(target.session_id)
         self._thin = form.thin
         self._discard = discard
+        self._tell_ended = ended
         # Who discards a session does so in a thread of its own.
         self._lock = threading.RLock()
         self._gathered = bytearray()
@@ -94,10 +98,9 @@ class RbdWriter(BlobWriter):
             self._close()
             self._rename()
             self._committed = self._ended = True
-            where = self._pool.cluster
-            return StoredBlob(
-                url=location(where.fsid(), where.pool, self._target.key), size=self._written
-            )
+            self._tell_ended(self._target)
+            url = location(self._pool.fsid, self._pool.cluster.pool, self._target.key)
+            return StoredBlob(url=url, size=self._written)
 
     def abort(self) -> None:
         with self._lock:
@@ -105,6 +108,7 @@ class RbdWriter(BlobWriter):
             self._close()
             if not self._committed:
                 self._discard(self._target)
+            self._tell_ended(self._target)
 
     def cut_off(self) -> None:
         """Let go of the image, so that it can be removed; nothing can be written any more."""
