@@ -7,6 +7,7 @@ import fcntl
 import json
 import shutil
 import signal
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -189,7 +190,8 @@ class Cinder:
 
     def images(self) -> list[str]:
         """The names of all that Ceph has in the pool of volumes."""
-        return self.ceph.rbd("ls", "--id", "admin", "--pool", self.pool).split()
+        command = ["rbd", "-c", self.ceph.conf, "--pool", self.pool, "ls"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
     def set_quota(self, owner: Owner, **limits: int) -> None:
         """Limit what a project may have of ``volumes`` and ``gigabytes``."""
