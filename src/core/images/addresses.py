@@ -25,12 +25,13 @@ def without_credentials(url: str) -> str:
 def blob_at(url: str) -> str:
     """Return what all addresses of the same bytes have in common.
 
-    Addresses in S3 were once written with credentials, and those in Cinder without
-    the name of the store. Images that share bytes may know them by either.
+    Addresses in S3 were once written with credentials, and with a scheme by the way
+    to the service; those in Cinder without the name of the store. Images that share
+    bytes may know them by either.
     """
     scheme = scheme_of(url)
     if scheme in _S3:
-        return without_credentials(url)
+        return f"s3://{without_credentials(url).partition('://')[2]}"
     if scheme == _CINDER:
-        return f"{_CINDER}://{url.rpartition('/')[2]}"
+        return f"{_CINDER}://{url.rpartition('/')[2].lower()}"
     return url

@@ -117,6 +117,52 @@ def test_what_lies_on_the_web_is_a_store_that_only_reads(
     }
 
 
+@pytest.mark.contract("DSC-004")
+def test_each_kind_tells_of_itself_what_clients_know_it_by(
+    served: Servers, make_api: MakeApi, directory: Path
+) -> None:
+    kinds = ("s3", "swift", "cinder", "vmware")
+    names = ", ".join(["fast:file", *(f"a_{kind}:{kind}" for kind in kinds)])
+    config = several_stores(
+        directory,
+        DEFAULT={"enabled_backends": names},
+        a_s3={
+            "s3_store_host": "http://127.0.0.1:1",
+            "s3_store_access_key": "key",
+            "s3_store_secret_key": "secret",
+            "s3_store_bucket": "bucket",
+        },
+        a_swift={"swift_store_multi_tenant": True},
+        a_cinder={"cinder_volume_type": "quick"},
+        a_vmware={
+            "vmware_server_host": "127.0.0.1",
+            "vmware_server_username": "user",
+            "vmware_server_password": "secret",
+            "vmware_datastores": "center:store",
+        },
+    )
+    # Nobody is contacted for it: none of them is there.
+    answer = make_api(served(config), "admin").get("/v2/info/stores/detail")
+    assert answer.status_code == 200
+    assert "secret" not in answer.text
+    told = {each["type"]: each["properties"] for each in answer.json()["stores"]}
+    del told["file"]
+    assert told == {
+        "s3": {
+            "s3_store_large_object_size": 100 * 1024 * 1024,
+            "s3_store_large_object_chunk_size": 10 * 1024 * 1024,
+            "s3_store_thread_pools": 10,
+        },
+        "swift": {
+            "container": "glance",
+            "large_object_size": 5120 * 1000 * 1024,
+            "large_object_chunk_size": 200 * 1000 * 1024,
+        },
+        "cinder": {"volume_type": "quick", "use_multipath": False},
+        "vmware": {},
+    }
+
+
 # --- locations that are put right ----------------------------------------------------
 
 
@@ -166,6 +212,42 @@ def test_a_location_that_no_store_could_keep_stays_as_it_is(copies: Copies) -> N
     seen = copies.api.image(image)
     assert seen["locations"] == [{"url": "rbd://a/b/c/d", "metadata": {"store": "gone"}}]
     assert copies.api.get(f"/v2/images/{image}/file").status_code == 503
+
+
+@pytest.mark.contract("MST-005")
+@pytest.mark.parametrize("metadata", [{}, {"store": "gone"}, None])
+def test_old_forms_of_addresses_are_written_as_they_are_today(
+    served: Servers, make_api: MakeApi, directory: Path, metadata: dict[str, str] | None
+) -> None:
+    server = served(
+        several_stores(
+            directory,
+            DEFAULT={"enabled_backends": "fast:file, objects:s3, volumes:cinder"},
+            objects={
+                "s3_store_host": "http://127.0.0.1:1",
+                "s3_store_access_key": "key",
+                "s3_store_secret_key": "secret",
+                "s3_store_bucket": "bucket",
+            },
+        )
+    )
+    copies = Copies(server, make_api(server), directory)
+    image = copies.make("fast", visibility="community")
+    for store, old, new in (
+        (
+            "objects",
+            f"s3+http://key:se/cret@127.0.0.1:1/bucket/{image}",
+            f"s3+http://127.0.0.1:1/bucket/{image}",
+        ),
+        ("volumes", f"cinder://{NOBODY}", f"cinder://volumes/{NOBODY}"),
+    ):
+        written = Location(url=old, metadata={"store": store} if metadata is None else metadata)
+        copies.write_down(image, written)
+        right = [{"url": new, "metadata": {**(metadata or {}), "store": store}}]
+        for caller in ("alt", "admin", "demo"):
+            assert copies.api.as_(caller).image(image)["locations"] == right
+        (location,) = remembered(server, image).locations
+        assert location.url == new
 
 
 # --- deleting from a store -----------------------------------------------------------

@@ -25,9 +25,10 @@ def test_an_address_without_credentials_stays_as_it_is(url: str) -> None:
     ("one", "other"),
     [
         ("s3://key:se/cret@host/b/k", "s3://host/b/k"),
-        ("S3+HTTP://a:b@host/b/k", "S3+HTTP://host/b/k"),
+        ("S3+HTTP://a:b@host/b/k", "s3+https://host/b/k"),
         ("cinder://volume", "cinder://store/volume"),
         ("cinder://one/volume", "cinder://other/volume"),
+        ("CINDER://one/VOLUME", "cinder://volume"),
     ],
 )
 def test_forms_of_one_address_have_something_in_common(one: str, other: str) -> None:

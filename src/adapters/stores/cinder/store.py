@@ -95,6 +95,12 @@ class CinderStore(Store):
     def holds(self, url: str) -> bool:
         return names.volume_id_of(self._id, url) is not None
 
+    def canonical(self, url: str) -> str:
+        volume_id = names.volume_id_of(self._id, url)
+        if volume_id is None:
+            return url
+        return names.url_of(self._id if self._settings.named else None, volume_id)
+
     # --- writing ---------------------------------------------------------------------
 
     def begin(self, target: BlobTarget, identity: StoreIdentity) -> BlobWriter:
