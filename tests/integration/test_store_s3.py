@@ -34,7 +34,7 @@ from vitrine.testing.stores import (
 )
 
 PART = 5 * MIB
-HASTY = 1  # seconds that a silent service is waited for
+HASTY = 2  # seconds that a silent service is waited for; machines are busy
 
 
 def store_in(
