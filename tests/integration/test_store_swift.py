@@ -26,6 +26,7 @@ from tests.support.swift_stores import (
 )
 from vitrine.adapters.credentials.keystone import KeystoneCredentials
 from vitrine.adapters.stores.drivers import swift as driver
+from vitrine.adapters.stores.swift import manifests
 from vitrine.core import errors
 from vitrine.ports.credentials import Account
 from vitrine.ports.stores import SERVICE, Audience, Store
@@ -43,6 +44,10 @@ from vitrine.testing.stores import (
     target_for,
     write_all,
 )
+from vitrine.testing.stores.deletion import DeletionContract
+from vitrine.testing.stores.keys import KeyContract
+from vitrine.testing.stores.sessions import SessionContract
+from vitrine.testing.stores.writing import WritingContract
 
 FEW = settings(max_examples=5, deadline=None)
 
@@ -59,7 +64,7 @@ class _SwiftContract(StoreContract, StrangerContract):
     more: ClassVar[Mapping[str, object]] = {}
     untried: ClassVar = {
         AwayContract: "TestSwiftThatFallsSilent and TestSwiftThatIsGone try it",
-        FullContract: "TestSwiftWithQuota tries it",
+        FullContract: "TestSwiftByKeystone tries it",
     }
 
     @pytest.fixture
@@ -95,10 +100,18 @@ class TestSwiftInSegments(_SwiftContract):
     outlives_deletion = False
 
 
-class TestSwiftInSegmentsThatWaitInFiles(_SwiftContract):
+class TestSwiftInSegmentsThatWaitInFiles(WritingContract, SessionContract):
+    examples = FEW
     chunk = MB
-    outlives_deletion = False
     large = 20 * MIB
+
+    @pytest.fixture
+    def store(self, values: dict[str, object], tmp_path: Path) -> Store:
+        return opened(tmp_path, values)
+
+    @pytest.fixture
+    def leftovers(self, swift: Swift, container: str) -> Leftovers:
+        return lambda: swift.names(container)
 
     @pytest.fixture
     def values(self, swift: Swift, container: str, tmp_path: Path) -> dict[str, object]:
@@ -113,8 +126,16 @@ class TestSwiftInSegmentsThatWaitInFiles(_SwiftContract):
 
 
 @pytest.mark.contract("DRV-004")
-class TestSwiftByReference(_SwiftContract):
-    large = 20 * MIB
+class TestSwiftByReference(KeyContract, DeletionContract, StrangerContract):
+    examples = FEW
+
+    @pytest.fixture
+    def store(self, values: dict[str, object], tmp_path: Path) -> Store:
+        return opened(tmp_path, values)
+
+    @pytest.fixture
+    def leftovers(self, swift: Swift, container: str) -> Leftovers:
+        return lambda: swift.names(container)
 
     @pytest.fixture
     def values(self, swift: Swift, container: str, tmp_path: Path) -> dict[str, object]:
@@ -196,12 +217,9 @@ class TestSwiftThatIsGone(_AwayContract):
 # --- Keystone ------------------------------------------------------------------------
 
 
-class TestSwiftByKeystone(StoreContract, StrangerContract, FullContract):
+class TestSwiftByKeystone(SessionContract, StrangerContract, FullContract):
     examples = FEW
     chunk = MB
-    large = 20 * MIB
-    outlives_deletion = False
-    untried: ClassVar = {AwayContract: "TestSwiftThatFallsSilent and TestSwiftThatIsGone try it"}
 
     @pytest.fixture
     def values(
@@ -441,3 +459,54 @@ def test_locations_of_projects_hold_no_secrets_and_lead_to_no_other_server(
     with pytest.raises(errors.BlobNotFound):
         store.open(elsewhere, owner)
     store.delete(url, owner)
+
+
+# --- large objects and broken downloads ----------------------------------------------
+
+
+@pytest.mark.contract("DRV-006")
+@pytest.mark.parametrize("most", [0, 2], ids=["no static ones", "too many segments"])
+def test_where_no_static_large_object_is_possible_a_dynamic_one_is_written(
+    swift: Swift, container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(manifests, "most_segments", lambda _account: most)
+    more = {"swift_store_large_object_size": 1, "swift_store_large_object_chunk_size": 1}
+    store = opened(tmp_path, by_options(swift, container, **more))
+    data = patterned(3 * MB + 1)
+    target = target_for()
+    writer = store.begin(target, SERVICE)
+    write_all(writer, data)
+    url = writer.commit().url
+    head = swift.call("HEAD", f"/{container}/{target.key}")
+    assert head.headers["X-Object-Manifest"] == f"{container}/{target.key}-"
+    assert store.size(url, SERVICE) == len(data)
+    assert rest_of(store.open(url, SERVICE, offset=MB - 1, length=3)) == data[MB - 1 : MB + 2]
+    assert rest_of(store.open(url, SERVICE)) == data
+    store.delete(url, SERVICE)
+    assert swift.names(container) == []
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_download_that_breaks_off_is_gone_on_with_as_often_as_it_may(
+    lonely_swift: Swift, container: str, tmp_path: Path, retries: int
+) -> None:
+    values = by_options(lonely_swift, container, swift_store_retry_get_count=retries)
+    store = opened(tmp_path, values)
+    data = patterned(40 * MIB)
+    writer = store.begin(target_for(size=len(data)), SERVICE)
+    write_all(writer, data)
+    url = writer.commit().url
+    reader = store.open(url, SERVICE, offset=5)
+    pieces = reader.pieces()
+    found = [next(pieces)]
+    lonely_swift.kill_proxy()
+    lonely_swift.start_proxy()
+    if retries:
+        found.extend(pieces)
+        assert b"".join(found) == data[5:]
+    else:
+        with pytest.raises(errors.StoreUnavailable):
+            found.extend(pieces)
+        assert data[5:].startswith(b"".join(found))
+    reader.close()
+    store.delete(url, SERVICE)
