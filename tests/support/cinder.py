@@ -190,8 +190,9 @@ class Cinder:
 
     def images(self) -> list[str]:
         """The names of all that Ceph has in the pool of volumes."""
-        command = ["rbd", "-c", self.ceph.conf, "--pool", self.pool, "ls"]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        command = ["rbd", "-c", str(self.ceph.conf), "--pool", self.pool, "ls"]
+        ran = subprocess.run(command, check=True, capture_output=True, text=True)
+        return ran.stdout.split()
 
     def set_quota(self, owner: Owner, **limits: int) -> None:
         """Limit what a project may have of ``volumes`` and ``gigabytes``."""

@@ -8,6 +8,7 @@ import requests
 from cinderclient import client as cinder
 from keystoneauth1 import plugin
 from keystoneauth1.session import Session
+from requests.adapters import HTTPAdapter
 
 from vitrine.core.errors import Misconfigured
 from vitrine.ports.credentials import Access
@@ -15,6 +16,7 @@ from vitrine.ports.credentials import Access
 # Attachments with a mode, several of them on one volume, and extending what is attached.
 _MICROVERSION: Final = "3.54"
 _NEWEST: Final = "3.71"  # whether a volume must be told that its extension is complete
+_CONNECTIONS: Final = 64  # kept open; about as many as a worker has threads
 _TIMEOUT: Final = 60  # seconds; attaching is done before it is answered
 
 
@@ -108,6 +110,9 @@ class Clients:
         self._connections = requests.Session()
         # What the operator configured is where the service is.
         self._connections.trust_env = False
+        adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS)
+        self._connections.mount("https://", adapter)
+        self._connections.mount("http://", adapter)
 
     def of(self, access: Access, *, newest: bool = False) -> Client:
         """Return a client that acts with *access*.
@@ -126,7 +131,3 @@ class Clients:
         return cinder.Client(
             _NEWEST if newest else _MICROVERSION, session=session, service_type=service.kind
         )
-
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._connections.close()

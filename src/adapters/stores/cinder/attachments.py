@@ -11,9 +11,10 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from vitrine.adapters.stores.cinder.calls import Busy
 from vitrine.adapters.stores.cinder.devices import Device, Machine
 from vitrine.adapters.stores.cinder.marks import Mark
-from vitrine.adapters.stores.cinder.volumes import Busy, Volumes
+from vitrine.adapters.stores.cinder.volumes import Volumes
 from vitrine.core import errors
 
 _log: Final = logging.getLogger(__name__)

@@ -10,9 +10,10 @@ import attrs
 from vitrine.adapters.stores.cinder import names
 from vitrine.adapters.stores.cinder.access import Clients
 from vitrine.adapters.stores.cinder.attachments import Attacher, SharedReaders
+from vitrine.adapters.stores.cinder.calls import Busy
 from vitrine.adapters.stores.cinder.claims import is_taken
 from vitrine.adapters.stores.cinder.reader import VolumeReader
-from vitrine.adapters.stores.cinder.volumes import Busy, Patience, Volume, Volumes
+from vitrine.adapters.stores.cinder.volumes import Patience, Volume, Volumes
 from vitrine.adapters.stores.cinder.writer import Draft, VolumeWriter, remove
 from vitrine.core import errors
 from vitrine.ports.credentials import Access, Account, StoreCredentials

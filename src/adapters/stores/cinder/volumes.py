@@ -3,27 +3,22 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
-import requests
-from cinderclient import exceptions as cinder
-from keystoneauth1 import exceptions as keystone
 
 from vitrine.adapters.stores.cinder.access import Client, Clients
+from vitrine.adapters.stores.cinder.calls import Busy, Calls
 from vitrine.core import errors
 from vitrine.ports.credentials import Access
-
-_T = TypeVar("_T")
 
 _log: Final = logging.getLogger(__name__)
 
 GIB: Final = 1024**3
 _FIRST_LOOK: Final = 0.05  # seconds until a state is looked at again; then longer and longer
 _LAST_LOOK: Final = 2.0
-_FIRST_RETRY: Final = 0.5  # seconds until a call is repeated; then twice as long each time
 
 _PASSING: Final = frozenset(
     {"creating", "downloading", "extending", "attaching", "detaching", "reserved", "managing"}
@@ -61,10 +56,6 @@ class Volume:
         return self.status.startswith("error")
 
 
-class Busy(Exception):
-    """The state of a volume does not allow this now."""
-
-
 @attrs.frozen(kw_only=True)
 class Patience:
     """How long Cinder is given.
@@ -91,6 +82,7 @@ class Volumes:
         self._access = access
         self._patience = patience
         self._client: Client = clients.of(access)
+        self._call = Calls(retries=patience.retries)
 
     def release(self) -> None:
         """End what was delegated for this use alone. Never raises; may be called again."""
@@ -287,80 +279,6 @@ class Volumes:
             time.sleep(pause)
             pause = min(pause * 1.5, _LAST_LOOK)
         return volume
-
-    def _call(
-        self,
-        act: Callable[[], _T],
-        *,
-        repeatable: bool = True,
-        state_matters: bool = False,
-        refusal: errors.VitrineError | None = None,
-    ) -> _T:
-        """Call Cinder.
-
-        Args:
-            act: The call.
-            repeatable: Whether doing it twice is as good as once.
-            state_matters: Whether to raise `Busy`, where others cannot be asked again anyway.
-            refusal: What is raised instead of `StoreUnavailable` where Cinder does not permit it.
-        """
-        pause = _FIRST_RETRY
-        left = self._patience.retries if repeatable else 0
-        while True:
-            try:
-                with _translated():
-                    return act()
-            except Busy:
-                if state_matters:
-                    raise
-                _log.warning("Cinder refused a call: the state of a volume is not the right one.")
-                raise errors.StoreUnavailable from None
-            except _Refused:
-                raise (refusal or errors.StoreUnavailable()) from None
-            except _NotReached:
-                if not left:
-                    raise errors.StoreUnavailable from None
-            left -= 1
-            time.sleep(pause)
-            pause *= 2
-
-
-class _NotReached(Exception):
-    """Nobody got the call, or somebody on the way to Cinder answered instead."""
-
-
-class _Refused(Exception):
-    """Cinder knows the caller, and does not permit it."""
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except cinder.NotFound:
-        raise errors.BlobNotFound from None
-    except cinder.OverLimit:
-        raise errors.StoreFull from None
-    except cinder.Forbidden:
-        raise _Refused from None
-    except cinder.ClientException as error:
-        # Cinder says 400 or 409 where a state is in the way.
-        if error.code in (requests.codes.bad_request, requests.codes.conflict):
-            raise Busy from None
-        _log.warning("Cinder answered with status %s.", error.code)
-        if error.code in (requests.codes.bad_gateway, requests.codes.unavailable):
-            raise _NotReached from None
-        raise errors.StoreUnavailable from None
-    except (keystone.ConnectTimeout, requests.Timeout):
-        # Whoever waited so long does not wait again.
-        _log.warning("Cinder did not answer in time.")
-        raise errors.StoreUnavailable from None
-    except (keystone.ConnectFailure, requests.ConnectionError) as error:
-        _log.warning("Cinder cannot be reached: %s.", type(error).__name__)
-        raise _NotReached from None
-    except (keystone.ClientException, requests.RequestException) as error:
-        _log.warning("Cinder cannot be asked: %s.", type(error).__name__)
-        raise errors.StoreUnavailable from None
 
 
 def _described(answer: Any) -> Volume:  # noqa: ANN401 - as the library has it

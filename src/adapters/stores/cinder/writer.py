@@ -11,8 +11,9 @@ import attrs
 
 from vitrine.adapters.stores.cinder import names
 from vitrine.adapters.stores.cinder.attachments import Attacher, Attachment
+from vitrine.adapters.stores.cinder.calls import Busy
 from vitrine.adapters.stores.cinder.claims import claim
-from vitrine.adapters.stores.cinder.volumes import GIB, Busy, Volume, Volumes
+from vitrine.adapters.stores.cinder.volumes import GIB, Volume, Volumes
 from vitrine.core import errors
 from vitrine.ports.stores import BlobWriter, StoredBlob
 

@@ -10,16 +10,19 @@ from typing import Any
 
 import attrs
 import pytest
+from cinderclient import exceptions as cinder
 from hypothesis import given
 from hypothesis import strategies as st
+from keystoneauth1 import exceptions as keystone
 
 from vitrine.adapters.credentials.lazy import LazyCredentials
 from vitrine.adapters.stores.cinder import claims, names, writer
 from vitrine.adapters.stores.cinder.access import Service
 from vitrine.adapters.stores.cinder.attachments import Attacher, SharedReaders
+from vitrine.adapters.stores.cinder.calls import Busy, Calls
 from vitrine.adapters.stores.cinder.devices import Device, FileDevice, Machine
 from vitrine.adapters.stores.cinder.marks import Mark
-from vitrine.adapters.stores.cinder.volumes import GIB, Busy, Volume, Volumes
+from vitrine.adapters.stores.cinder.volumes import GIB, Volume, Volumes
 from vitrine.adapters.stores.cinder.writer import Draft, VolumeWriter
 from vitrine.adapters.stores.drivers.cinder import DRIVER
 from vitrine.core import errors
@@ -481,6 +484,64 @@ def test_a_volume_grows_when_it_is_full(
         file.seek(17 * 128 * KIB)
         assert file.read(4) == b"end\0"
     assert ended == [ID]
+
+
+# --- calls ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    monkeypatch.setattr("vitrine.adapters.stores.cinder.calls._FIRST_RETRY", 0.001)
+    return Calls(retries=2)
+
+
+def raising(error: Exception, times: int) -> Callable[[], str]:
+    """Give what raises *error* so many times, and then returns how often it was called."""
+    called: list[int] = []
+
+    def act() -> str:
+        called.append(1)
+        if len(called) <= times:
+            raise error
+        return f"{len(called)} calls"
+
+    return act
+
+
+@pytest.mark.parametrize("error", [keystone.ConnectFailure(), cinder.ClientException(503)])
+def test_what_did_not_get_through_is_repeated_so_many_times(calls: Calls, error: Exception) -> None:
+    assert calls(raising(error, 2)) == "3 calls"
+    with pytest.raises(errors.StoreUnavailable):
+        calls(raising(error, 3))
+    with pytest.raises(errors.StoreUnavailable):
+        calls(raising(error, 1), repeatable=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "known_as"),
+    [
+        (keystone.ConnectTimeout(), errors.StoreUnavailable),
+        (keystone.Unauthorized(), errors.StoreUnavailable),
+        (cinder.Unauthorized(401), errors.StoreUnavailable),
+        (cinder.ClientException(500), errors.StoreUnavailable),
+        (cinder.Forbidden(403), errors.StoreUnavailable),
+        (cinder.BadRequest(400), errors.StoreUnavailable),
+        (cinder.NotFound(404), errors.BlobNotFound),
+        (cinder.OverLimit(413), errors.StoreFull),
+    ],
+)
+def test_what_another_attempt_would_not_change_is_said_at_once(
+    calls: Calls, error: Exception, known_as: type[Exception]
+) -> None:
+    with pytest.raises(known_as):
+        calls(raising(error, 1))
+
+
+def test_states_and_refusals_are_told_to_who_asks_for_them(calls: Calls) -> None:
+    with pytest.raises(Busy):
+        calls(raising(cinder.BadRequest(400), 1), state_matters=True)
+    with pytest.raises(errors.NotPermitted):
+        calls(raising(cinder.Forbidden(403), 1), refusal=errors.NotPermitted("delete_image"))
 
 
 # --- options -------------------------------------------------------------------------
