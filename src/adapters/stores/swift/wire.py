@@ -104,10 +104,12 @@ class Wire:
         incoming = self._requested(method, url, headers, body)
         try:
             whole = incoming.read(_LARGEST_ANSWER)
-            if incoming.read(1):
-                raise errors.StoreUnavailable  # no server of ours says as much
+            more = incoming.read(1)
         finally:
             incoming.close()
+        short = method != "HEAD" and len(whole) < (incoming.answer.length or 0)
+        if more or short:  # no server of ours says as much, or breaks off
+            raise errors.StoreUnavailable
         return attrs.evolve(incoming.answer, body=whole)
 
     def fetch(self, url: str, headers: Mapping[str, str]) -> "Incoming":
