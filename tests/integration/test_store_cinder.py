@@ -130,10 +130,11 @@ class TestCinder(_CinderContract):
 # --- Cinder is away ------------------------------------------------------------------
 
 
-@pytest.fixture
-def lone_cinder(tmp_path: Path, cinder: Cinder) -> Iterator[Cinder]:
-    """A Cinder for one test alone, which may be paused and stopped; not in the catalogue."""
-    own = Cinder(tmp_path / "cinder", cinder.keystone, cinder.ceph, listed=False)
+@pytest.fixture(scope="class")
+def lone_cinder(tmp_path_factory: pytest.TempPathFactory, cinder: Cinder) -> Iterator[Cinder]:
+    """A Cinder for one class alone, which may be paused and stopped; not in the catalogue."""
+    directory = tmp_path_factory.mktemp("lone") / "cinder"
+    own = Cinder(directory, cinder.keystone, cinder.ceph, listed=False)
     own.start()
     yield own
     own.stop()
@@ -402,3 +403,32 @@ def test_what_a_process_that_was_killed_has_attached_is_in_nobodys_way(
         assert rest_of(store.open(url, SERVICE)) == b"data"
     store.delete(url, SERVICE)
     assert cinder.volumes(someone) == []
+
+
+# --- volumes of whoever uploads ------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["by its handle", "by its tag"])
+def test_the_service_discards_what_a_caller_s_session_left(
+    cinder: Cinder, someone: Owner, tmp_path: Path, *, known: bool
+) -> None:
+    service = Account(
+        auth_url=cinder.keystone.url,
+        username="glance",
+        password=cinder.keystone.password,
+        project_name="service",
+        user_domain_id="default",
+        project_domain_id="default",
+    )
+    store = opened(tmp_path, {}, service=service)
+    token = cinder.keystone.token(someone.user, project=someone.project)
+    caller = StoreIdentity(caller=Context(project_id=someone.project, token=token))
+    target = target_for()
+    writer = store.begin(target, caller)
+    writer.write(b"data")
+    assert len(cinder.volumes(someone)) == 1
+    with pytest.raises(errors.StoreUnavailable):
+        store.begin(target_for(), StoreIdentity(caller=Context(project_id="p")))
+    store.discard(target, writer.handle if known else None, SERVICE)
+    assert cinder.volumes(someone) == []
+    writer.abort()
