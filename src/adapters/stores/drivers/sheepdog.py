@@ -9,7 +9,13 @@ from vitrine.adapters.stores.sheepdog import SheepdogStore
 from vitrine.ports.stores import Store, StoreOpening
 
 OPTIONS: Final[tuple[cfg.Opt, ...]] = (
-    cfg.IntOpt("sheepdog_store_chunk_size", default=64, min=1, help="MiB in one object."),
+    cfg.IntOpt(
+        "sheepdog_store_chunk_size",
+        default=64,
+        min=1,
+        help="MiB that are collected for one write where the length of an image is not known; "
+        "more than 8 count as 8.",
+    ),
     cfg.PortOpt("sheepdog_store_port", default=7000, help="Port of the sheep daemon."),
     cfg.Opt(
         "sheepdog_store_address",

@@ -22,7 +22,7 @@ OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.BoolOpt(
         "swift_store_auth_insecure",
         default=False,
-        help="Do not verify the certificate of the identity service.",
+        help="Do not verify the certificates of Swift and of its identity service.",
     ),
     cfg.StrOpt("swift_store_cacert", help="Certificate authorities for Swift and its identity."),
     cfg.StrOpt("swift_store_region", help="The region of the Swift service."),
