@@ -7,6 +7,7 @@ from typing import TypeVar
 import attrs
 from oslo_config import cfg
 
+from vitrine.core import errors
 from vitrine.ports.stores import Store, StoreDriver, StoreOpening
 
 _T = TypeVar("_T")
@@ -28,6 +29,14 @@ class Driver(StoreDriver):
 
     def open(self, opening: StoreOpening) -> Store:
         return self._opener(opening)
+
+
+def lacks_package(store_id: str, missing: ModuleNotFoundError, extra: str) -> errors.Misconfigured:
+    """Return what to say where a package is not there that a store of this kind needs."""
+    return errors.Misconfigured(
+        f"The store '{store_id}' needs the Python package {missing.name}, which is not "
+        f"installed: pip install 'vitrine[{extra}]'."
+    )
 
 
 @attrs.frozen

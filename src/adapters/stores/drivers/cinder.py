@@ -6,7 +6,7 @@ from typing import Final
 import attrs
 from oslo_config import cfg
 
-from vitrine.adapters.stores.drivers.base import Driver, Values
+from vitrine.adapters.stores.drivers.base import Driver, Values, lacks_package
 from vitrine.core.errors import Misconfigured
 from vitrine.ports.credentials import Account
 from vitrine.ports.stores import Store, StoreOpening
@@ -119,10 +119,7 @@ def _open(opening: StoreOpening) -> Store:
             import vitrine.adapters.stores.cinder.host  # noqa: PLC0415
             import vitrine.adapters.stores.cinder.store  # noqa: F401, PLC0415
     except ModuleNotFoundError as missing:
-        raise Misconfigured(
-            f"The store '{opening.store_id}' is one of Cinder, and the Python package "
-            f"{missing.name} is not installed: pip install 'vitrine[cinder]'."
-        ) from None
+        raise lacks_package(opening.store_id, missing, "cinder") from None
     return _opened(opening, values, account)
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from oslo_config import cfg
 
-from vitrine.adapters.stores.drivers.base import Driver, Values
+from vitrine.adapters.stores.drivers.base import Driver, Values, lacks_package
 from vitrine.adapters.stores.s3.parts import MIB
 from vitrine.adapters.stores.s3.urls import Place
 from vitrine.core import errors
@@ -77,10 +77,7 @@ def _open(opening: StoreOpening) -> Store:
         from vitrine.adapters.stores.s3.bucket import Bucket, Service  # noqa: PLC0415
         from vitrine.adapters.stores.s3.store import PartRules, S3Store  # noqa: PLC0415
     except ModuleNotFoundError as absent:
-        raise errors.Misconfigured(
-            f"The store '{opening.store_id}' is one of S3, and the Python package {absent.name} "
-            "is not installed: pip install 'vitrine[s3]'."
-        ) from None
+        raise lacks_package(opening.store_id, absent, "s3") from None
     place = _place(opening.store_id, values)
     protected = values.flag("s3_store_enable_data_integrity_protection")
     service = Service(

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from oslo_config import cfg
 
-from vitrine.adapters.stores.drivers.base import Driver, Values
+from vitrine.adapters.stores.drivers.base import Driver, Values, lacks_package
 from vitrine.core import errors
 from vitrine.ports.stores import Store, StoreOpening
 
@@ -39,10 +39,7 @@ def _open(opening: StoreOpening) -> Store:
         from vitrine.adapters.stores.vmware.store import VmwareStore  # noqa: PLC0415
         from vitrine.adapters.stores.vmware.vsphere import Server, Vsphere  # noqa: PLC0415
     except ModuleNotFoundError as missing:
-        raise errors.Misconfigured(
-            f"The store '{opening.store_id}' needs the Python package {missing.name}, which is "
-            "not installed: pip install 'vitrine[vmware]'."
-        ) from None
+        raise lacks_package(opening.store_id, missing, "vmware") from None
     values = Values(opening.values)
     datastores = [Datastore.parse(text) for text in values.words("vmware_datastores")]
     if not datastores:

@@ -9,6 +9,8 @@ from typing import Final
 
 import attrs
 
+from vitrine.core.images import addresses
+
 SCHEMES: Final = ("s3", "s3+http", "s3+https")
 
 # Other services may have given them other names than ours.
@@ -17,11 +19,7 @@ _KEY: Final = re.compile(r"(?!\.{1,2}\Z)[^/?#@\s\x00-\x1f\x7f]{1,1024}")
 
 def without_credentials(url: str) -> str:
     """Return *url* without the credentials in it; what is no URL of S3 comes back as it is."""
-    scheme, colon, rest = url.partition("://")
-    if not colon or scheme.lower() not in SCHEMES:
-        return url
-    # A secret may hold slashes and signs of all kinds; host, bucket and key hold no such sign.
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    return addresses.without_credentials(url) if addresses.scheme_of(url) in SCHEMES else url
 
 
 @attrs.frozen(kw_only=True)
