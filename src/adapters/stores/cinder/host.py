@@ -61,7 +61,7 @@ class Host(Machine):
     def __init__(self, ways: Ways) -> None:
         """Do nothing yet: what is done here belongs to the process that attaches."""
         self._ways = ways
-        self._helper = "" if os.geteuid() == 0 else f"sudo glance-rootwrap {ways.rootwrap_config}"
+        self._helper = "" if os.geteuid() == 0 else _helper(ways.rootwrap_config)
         self._properties: Mapping[str, object] | None = None
         self._lock = threading.Lock()
 
@@ -160,6 +160,12 @@ class Host(Machine):
             beside = Path(sys.executable).parent / "privsep-helper"
             program = beside if beside.exists() else shutil.which(beside.name) or beside.name
             cfg.CONF.set_override("helper_command", str(program), "privsep_osbrick")
+
+
+def _helper(rootwrap_config: str) -> str:
+    # The customary wrapper comes with Glance; without it sudo's own rules decide.
+    wrapped = shutil.which("glance-rootwrap") is not None
+    return f"sudo glance-rootwrap {rootwrap_config}" if wrapped else "sudo"
 
 
 def _completed(info: dict[str, Any]) -> dict[str, Any]:
