@@ -40,6 +40,8 @@ UNBUILT: tuple[_Unbuilt, ...] = (
     _Unbuilt("os_glance_staging_store", "filesystem_store_datadir", "staging"),
     _Unbuilt("os_glance_tasks_store", "filesystem_store_datadir", "image import"),
     _Unbuilt("task", "work_dir", "image import"),
+    _Unbuilt("vitrine", "staging_ttl", "staging"),
+    _Unbuilt("image_format", "vmdk_allowed_types", "conversion of images"),
     _Unbuilt("DEFAULT", "metadata_encryption_key", "encryption of locations"),
     _Unbuilt("DEFAULT", "delayed_delete", "delayed deletion"),
     _Unbuilt("DEFAULT", "image_cache_dir", "the image cache"),
@@ -57,6 +59,35 @@ UNBUILT: tuple[_Unbuilt, ...] = (
     _Unbuilt("DEFAULT", "use_journal", "logging to the journal"),
     _Unbuilt("DEFAULT", "use_json", "logging as JSON"),
     _Unbuilt("DEFAULT", "log_rotation_type", "rotation of the log", _differs_from("none")),
+    _Unbuilt("DEFAULT", "default_log_levels", "levels of single loggers"),
+    *(
+        _Unbuilt("DEFAULT", name, "log lines of another form")
+        for name in (
+            "logging_context_format_string",
+            "logging_default_format_string",
+            "logging_debug_format_suffix",
+            "logging_exception_prefix",
+            "logging_user_identity_format",
+        )
+    ),
+    _Unbuilt("oslo_policy", "enforce_scope", "rules without scopes", lambda value: not value),
+    _Unbuilt(
+        "oslo_policy",
+        "policy_default_rule",
+        "a default rule of another name",
+        _differs_from("default"),
+    ),
+    *(
+        _Unbuilt("oslo_policy", name, "settings for rules that ask a remote service")
+        for name in (
+            "remote_content_type",
+            "remote_ssl_verify_server_crt",
+            "remote_ssl_ca_crt_file",
+            "remote_ssl_client_crt_file",
+            "remote_ssl_client_key_file",
+            "remote_timeout",
+        )
+    ),
 )
 
 _UNREAD: Mapping[str, str] = MappingProxyType(

@@ -110,7 +110,7 @@ def _cipher(
     except ModuleNotFoundError:
         raise Misconfigured(
             "[keystone_authtoken] memcache_security_strategy is ENCRYPT, and the Python package "
-            "cryptography is not installed: pip install 'vitrine[signatures]'."
+            "cryptography is not installed: pip install 'vitrine[cache]'."
         ) from None
     cipher = AESGCM(key)
 

@@ -19,6 +19,10 @@ SWITCHED_ON = {
     "image_cache_dir": "/var/cache",
     "log_config_append": "/etc/glance/logging.conf",
     "log_rotation_type": "size",
+    "staging_ttl": "3600",
+    "enforce_scope": "false",
+    "remote_timeout": "5",
+    "remote_content_type": "application/json",
 }
 
 
