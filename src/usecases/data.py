@@ -1,5 +1,6 @@
 """The bytes of images: in and out."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -97,6 +98,7 @@ class _Upload:
     caller: Context
     identity: StoreIdentity
     handle: str | None = None
+    writer: BlobWriter | None = None
     decided: bool = False  # whether all was written, and only the catalogue is to be told
 
 
@@ -152,7 +154,8 @@ class ImageData:
         """Store the bytes of a queued image and make it active.
 
         The image is ``saving`` meanwhile. If anything goes wrong it is queued
-        again, as it was, and nothing of the bytes is left.
+        again, as it was, and nothing of the bytes is left. Where the store does not
+        answer, the image does not wait for it: housekeeping removes the bytes later.
 
         Args:
             context: Who sends them.
@@ -255,16 +258,12 @@ class ImageData:
         return {**targets, "backend": store.id} if self._stores.multiple else targets
 
     def _receive(self, upload: _Upload, source: Iterator[bytes], hold: Hold) -> None:
-        writer = upload.store.begin(upload.target, upload.identity)
-        try:
-            upload.handle = writer.handle
-            if upload.handle is not None:
-                command = SetHandle(upload.session.id, upload.handle)
-                self._units.run(lambda unit: unit.do(command))
-            blob, fingerprint, virtual_size = self._write(upload, writer, source, hold)
-        except BaseException:
-            _abort(writer, upload.image)
-            raise
+        upload.writer = upload.store.begin(upload.target, upload.identity)
+        upload.handle = upload.writer.handle
+        if upload.handle is not None:
+            command = SetHandle(upload.session.id, upload.handle)
+            self._units.run(lambda unit: unit.do(command))
+        blob, fingerprint, virtual_size = self._write(upload, upload.writer, source, hold)
         upload.decided = True
         self._units.run(lambda unit: self._activate(unit, upload, blob, fingerprint, virtual_size))
         self._audiences.tell(upload.caller, upload.image.id, written=True)
@@ -351,28 +350,51 @@ class ImageData:
         return image
 
     def _give_up(self, upload: _Upload, failure: BaseException) -> None:
-        """Remove the bytes and put the image back into the queue.
+        """Put the image back into the queue, then remove the bytes.
 
-        Never raises: what this cannot do, housekeeping does when the lease is over.
+        In this order, since the next attempt has another name and need not wait for a store
+        that may be away. Never raises: what this cannot do, housekeeping does when the
+        lease is over.
         """
-        reason = str(failure) if isinstance(failure, errors.VitrineError) else "It failed."
-
-        def story(unit: Unit) -> None:
-            unit.do(HoldLease(upload.session.id, upload.holder))
-            end_upload(unit, self._persistence, upload.session, self._clock, reason)
-
-        unknown = upload.decided and not isinstance(failure, errors.VitrineError)
-        if unknown or isinstance(failure, errors.PersistenceUnavailable):
-            # Perhaps the image was activated: only the catalogue can tell, once it is back.
+        unknown = isinstance(failure, errors.PersistenceUnavailable) or (
+            upload.decided and not isinstance(failure, errors.VitrineError)
+        )
+        # Perhaps the image was activated: only the catalogue can tell, once it is back.
+        requeued = not unknown and self._requeue(upload, failure)
+        if upload.writer is not None and not upload.decided:
+            _abort(upload.writer, upload.image)
+        if unknown:
             _log.warning("An upload to image %s was left to clean-up.", upload.image.id)
             return
         try:
             if not isinstance(failure, errors.BlobExists):
                 # What bears the name already is somebody else's.
                 upload.store.discard(upload.target, upload.handle, upload.identity)
-            self._units.run(story)
+            if requeued:
+                self._units.run(lambda unit: _close(unit, upload.session, upload.holder))
         except errors.VitrineError as error:
             _log.warning("An upload to image %s was left to clean-up: %s", upload.image.id, error)
+            self._let_go(upload)
+
+    def _requeue(self, upload: _Upload, failure: BaseException) -> bool:
+        """Queue the image again; return whether this was still the one to do it."""
+        reason = str(failure) if isinstance(failure, errors.VitrineError) else "It failed."
+
+        def story(unit: Unit) -> None:
+            unit.do(HoldLease(upload.session.id, upload.holder))
+            end_attempt(unit, self._persistence, upload.session, self._clock, reason)
+
+        try:
+            self._units.run(story)
+        except errors.VitrineError as error:
+            _log.warning("Image %s is queued again by clean-up: %s", upload.image.id, error)
+            return False
+        return True
+
+    def _let_go(self, upload: _Upload) -> None:
+        # If this fails the lease ends by itself.
+        with contextlib.suppress(errors.VitrineError):
+            self._persistence.leases.drop(upload.session.id, upload.holder)
 
     # --- download --------------------------------------------------------------------
 
@@ -523,13 +545,13 @@ def _abort(writer: BlobWriter, image: Image) -> None:
         _log.warning("An upload to image %s could not be aborted: %s", image.id, error)
 
 
-def end_upload(
+def end_attempt(
     unit: Unit, persistence: Persistence, session: Session, clock: Clock, reason: str
 ) -> None:
-    """Add to *unit* what ends an upload that came to nothing, for *reason*.
+    """Add to *unit* that an attempt to upload came to nothing, for *reason*.
 
-    The image is queued again if it still waits for this very attempt, what was
-    reserved is given back, and the session is forgotten.
+    The image is queued again if it still waits for this very attempt, and what was
+    reserved is given back. The session goes on until its bytes are removed.
     """
     record = persistence.images.get(session.image_id)
     if record is not None:
@@ -539,4 +561,8 @@ def end_upload(
             unit.tell(EventType.IMAGE_UPLOAD, queued, reason, Priority.ERROR)
             unit.tell_image(EventType.IMAGE_UPDATE, queued)
     unit.do(ReleaseReservations(session.id))
+
+
+def _close(unit: Unit, session: Session, holder: str) -> None:
+    unit.do(HoldLease(session.id, holder))
     unit.do(CloseSession(session.id))

@@ -8,10 +8,10 @@ from vitrine.core import errors
 from vitrine.core.sessions import Session, SessionKind
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.notifications import Notifier
-from vitrine.ports.persistence import HoldLease, Persistence
+from vitrine.ports.persistence import CloseSession, HoldLease, Persistence
 from vitrine.ports.stores import SERVICE, BlobTarget, Stores
 from vitrine.ports.work import Heartbeat
-from vitrine.usecases.data import end_upload
+from vitrine.usecases.data import end_attempt
 from vitrine.usecases.discarding import Discarding
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.units import Unit, Units
@@ -101,18 +101,27 @@ class Housekeeping:
                 self._removal.settle(session, holder)
 
     def _end_upload(self, session: Session, holder: str) -> None:
-        """Remove what an upload left, then put its image back into the queue."""
+        """Put the image back into the queue, then remove what its upload left.
+
+        Raises:
+            StoreUnavailable, UnknownStore: The bytes stay for now; the image is queued.
+        """
+
+        def requeue(unit: Unit) -> None:
+            unit.do(HoldLease(session.id, holder))
+            end_attempt(unit, self._persistence, session, self._clock, _CUT_OFF)
+
+        def close(unit: Unit) -> None:
+            unit.do(HoldLease(session.id, holder))
+            unit.do(CloseSession(session.id))
+
         with self._heartbeat.keep(session.id, holder):
+            self._units.run(requeue)
             if session.store_id is not None and session.key is not None:
                 target = BlobTarget(session_id=session.id, key=session.key)
                 store = self._stores.get(session.store_id)
                 store.discard(target, session.handle, SERVICE)
-
-            def story(unit: Unit) -> None:
-                unit.do(HoldLease(session.id, holder))
-                end_upload(unit, self._persistence, session, self._clock, _CUT_OFF)
-
-            self._units.run(story)
+            self._units.run(close)
         _log.info("An upload to image %s that came to nothing was cleaned up.", session.image_id)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 import attrs
 import pytest
 
+from tests.support.away import LeavingStore
 from tests.support.faults import Fault, Faults, Interruption, Moment, PowerCut
 from tests.support.house import ADMIN, ALT, DEMO, House, pieces
 from tests.support.world import LATER, World
@@ -130,6 +131,30 @@ def is_deleted(world: World, house: House, image_id: str) -> bool:
     with pytest.raises(errors.ImageNotFound):
         house.bytes_of(image_id)
     return True
+
+
+def queued_beside_a_store_that_leaves(world: World, house: House) -> str:
+    world.memories["first"] = LeavingStore("first")
+    return queued(world, house)
+
+
+def upload_elsewhere(world: World, house: House, image_id: str) -> None:
+    """Upload to a store that goes away for a while, and then at once to another one."""
+    first = world.memories["first"]
+    assert isinstance(first, LeavingStore)
+
+    def leaving() -> Iterator[bytes]:
+        yield DATA[:1000]
+        first.away = True
+        yield DATA[1000:]
+
+    try:
+        with suppress(VitrineError):
+            house.data.upload(DEMO, image_id, leaving(), size=len(DATA), store_id="first")
+        house.housekeeping.run()
+        house.upload(image_id, DATA, size=len(DATA), store_id="second")
+    finally:
+        first.away = False
 
 
 # --- deletion ------------------------------------------------------------------------
@@ -281,6 +306,18 @@ def clean_up(world: World, house: House, image_id: str) -> None:
     house.housekeeping.run()
 
 
+def upload_after_a_death(world: World, house: House, image_id: str) -> None:
+    """Upload to another store than the one of a process that died, which is away meanwhile."""
+    first = world.memories["first"]
+    assert isinstance(first, LeavingStore)
+    first.away = True
+    try:
+        house.housekeeping.run()
+        house.upload(image_id, DATA, size=len(DATA), store_id="second")
+    finally:
+        first.away = False
+
+
 def run_jobs(world: World, house: House, image_id: str) -> None:
     house.run_jobs()
 
@@ -307,6 +344,15 @@ SCENARIOS = {
         done=_never,
         partly=is_deleted,
         refused=errors.DeletedMeanwhile,
+    ),
+    "upload to another store": Scenario(
+        prepare=queued_beside_a_store_that_leaves, act=upload_elsewhere, done=has_data
+    ),
+    "upload to another store after a death": Scenario(
+        prepare=died(queued_beside_a_store_that_leaves, upload_sized, "store.write", Moment.AFTER),
+        act=upload_after_a_death,
+        done=has_data,
+        partly=is_queued,
     ),
     "deletion": Scenario(prepare=two_copies, act=delete, done=is_deleted, partly=with_a_copy_less),
     "a location less": Scenario(prepare=two_copies, act=take_a_location_off, done=with_a_copy_less),
