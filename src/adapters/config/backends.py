@@ -9,7 +9,7 @@ import attrs
 from oslo_config import cfg
 
 from vitrine.adapters.config.drivers import COMMON, as_options, installed, kind_of, load_driver
-from vitrine.adapters.config.options import STAGING, TASKS
+from vitrine.adapters.config.options_data import STAGING, TASKS
 from vitrine.adapters.config.reading import Configuration, Values
 from vitrine.adapters.config.settings import BackendSettings, BreakerSettings, StoresSettings
 from vitrine.core.digests import ALGORITHMS

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator
 
-from vitrine.adapters.config.options import KEYSTONE_CREDENTIALS
+from vitrine.adapters.config.options_callers import KEYSTONE_CREDENTIALS
 from vitrine.adapters.config.reading import Configuration, Values
 from vitrine.adapters.config.settings import (
     CredentialsSettings,
