@@ -9,7 +9,7 @@ import contextlib
 import enum
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -76,7 +76,7 @@ class Blobs:
             return _delete(store, url, identity, image_id)
 
     @contextlib.contextmanager
-    def _alone(self, url: str) -> Iterator[bool]:
+    def _alone(self, url: str) -> Generator[bool, None, None]:
         name, holder, leases = lease_of(url), self._ids.new(), self._persistence.leases
         if not leases.take(name, holder, self._heartbeat.ttl):
             yield False
