@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from vitrine.core.context import Context
-from vitrine.core.errors import Misconfigured, StoreUnavailable
+from vitrine.core.errors import CallerNotAdmitted, Misconfigured, StoreUnavailable
 from vitrine.ports.credentials import Access, Account, StoreCredentials
 from vitrine.testing.threads import at_once, in_time, results
 
@@ -136,9 +136,7 @@ class CredentialsContract:
     def test_who_is_not_let_in_finds_everything_away(
         self, credentials: StoreCredentials, account: Account
     ) -> None:
-        self.assert_unavailable(
-            credentials.account(attrs.evolve(account, password="wrong"))
-        )
+        self.assert_unavailable(credentials.account(attrs.evolve(account, password="wrong")))
 
     def test_an_identity_service_that_is_away_is_given_up_in_time(
         self, credentials: StoreCredentials, away: Account
@@ -146,10 +144,11 @@ class CredentialsContract:
         self.assert_unavailable(credentials.account(away))
 
     def assert_unavailable(self, access: Access) -> None:
-        """See that there is nothing to be had by this access."""
+        """See that there is nothing to be had by this access, and not for one caller alone."""
         for act in (access.token, access.project_id, lambda: access.endpoint(self.service_type)):
-            with pytest.raises(StoreUnavailable):
+            with pytest.raises(StoreUnavailable) as raised:
                 in_time(self.patience, act)
+            assert not isinstance(raised.value, CallerNotAdmitted)
 
     def test_releasing_an_account_harms_nobody(
         self, credentials: StoreCredentials, account: Account, is_good: Callable[[str], bool]
@@ -193,8 +192,24 @@ class CredentialsContract:
         self, credentials: StoreCredentials, caller: Context
     ) -> None:
         for lasting in (True, False):
-            with pytest.raises(StoreUnavailable):
+            with pytest.raises(CallerNotAdmitted):
                 credentials.caller(attrs.evolve(caller, token=None), lasting=lasting).token()
+
+    def test_a_caller_whose_token_is_not_good_is_not_admitted(
+        self, credentials: StoreCredentials, caller: Context, revoke: Callable[[str], None]
+    ) -> None:
+        revoke(caller.token or "")
+        for lasting in (True, False):
+            with pytest.raises(CallerNotAdmitted):
+                credentials.caller(caller, lasting=lasting).endpoint(self.service_type)
+        with pytest.raises(CallerNotAdmitted):
+            credentials.caller(caller, lasting=True).token()
+
+    def test_a_caller_without_the_service_is_not_admitted(
+        self, credentials: StoreCredentials, caller: Context
+    ) -> None:
+        with pytest.raises(CallerNotAdmitted):
+            credentials.caller(caller, lasting=False).endpoint("no-such-service")
 
     def test_lasting_access_outlives_the_callers_token_until_it_is_released(
         self,
