@@ -832,6 +832,14 @@ class StoreUnavailable(Unavailable):
 
 
 @attrs.define(eq=False)
+class CallerNotAdmitted(StoreUnavailable):
+    """The store, or who vouches for its callers, lets this caller in no more; others may be."""
+
+    def __str__(self) -> str:
+        return "The store of this image does not take your credentials."
+
+
+@attrs.define(eq=False)
 class SourceUnavailable(Unavailable):
     """The origin of a URL does not answer, or broke off."""
 

@@ -46,7 +46,9 @@ class Access(Protocol):
     """The right to use other services as somebody. Safe to share between threads.
 
     Every method raises `StoreUnavailable` where the identity service does not answer,
-    or does not let this account in; it comes within a bounded time.
+    or does not let this account in; it comes within a bounded time. Of a caller that is
+    not let in, or has no such service, it is `CallerNotAdmitted`, which is nobody else's
+    trouble.
     """
 
     def token(self) -> str:
@@ -114,6 +116,6 @@ class StoreCredentials(Protocol):
             renew_before: As for `account`.
 
         Raises:
-            StoreUnavailable: The caller has no token.
+            CallerNotAdmitted: The caller has no token.
         """
         ...

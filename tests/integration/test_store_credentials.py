@@ -13,7 +13,7 @@ from tests.support.swift_stores import caller as calling
 from tests.support.swift_stores import service_account
 from vitrine.adapters.credentials.keystone import KeystoneCredentials
 from vitrine.core.context import Context
-from vitrine.core.errors import StoreUnavailable
+from vitrine.core.errors import CallerNotAdmitted, StoreUnavailable
 from vitrine.ports.credentials import Account, StoreCredentials
 
 
@@ -84,8 +84,38 @@ def test_a_caller_whose_token_ended_has_no_access(keystone: Keystone) -> None:
     assert context is not None
     credentials = KeystoneCredentials(service_account(keystone))
     for lasting in (True, False):
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(CallerNotAdmitted):
             credentials.caller(context, lasting=lasting).endpoint("object-store")
+
+
+def test_a_caller_who_took_back_what_was_delegated_is_not_admitted(
+    keystone_swift: Swift, keystone: Keystone
+) -> None:
+    user = keystone.make_user("demo")
+    token = keystone.token(user, project="demo")
+    context = attrs.evolve(
+        calling(keystone, token=token).caller or Context(), user_id=keystone.user_id(user)
+    )
+    access = KeystoneCredentials(service_account(keystone)).caller(context, lasting=True)
+    delegated = access.token()
+    trusts = f"/OS-TRUST/trusts?trustor_user_id={context.user_id}"
+    (trust,) = keystone.call("GET", trusts, token=token)["trusts"]
+    keystone.call("DELETE", f"/OS-TRUST/trusts/{trust['id']}", token=token)
+    access.refused(delegated)
+    with pytest.raises(CallerNotAdmitted):
+        access.token()
+    access.release()
+
+
+def test_an_identity_service_that_is_away_is_no_trouble_of_a_caller(keystone: Keystone) -> None:
+    context = calling(keystone).caller
+    assert context is not None
+    nobody = f"http://127.0.0.1:{free_port()}/v3"
+    service = attrs.evolve(service_account(keystone), auth_url=nobody)
+    for lasting in (True, False):
+        with pytest.raises(StoreUnavailable) as raised:
+            KeystoneCredentials(service).caller(context, lasting=lasting).project_id()
+        assert not isinstance(raised.value, CallerNotAdmitted)
 
 
 def test_the_v1_authentication_of_swift_gives_tokens_and_the_account(swift: Swift) -> None:

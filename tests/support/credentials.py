@@ -88,7 +88,7 @@ class MemoryCredentials(StoreCredentials):
 
     def caller(self, context: Context, *, lasting: bool, renew_before: float = 60.0) -> Access:
         if context.token is None:
-            raise errors.StoreUnavailable
+            raise errors.CallerNotAdmitted
         return _CallerAccess(self._identity, context, lasting=lasting)
 
 
@@ -149,11 +149,29 @@ class _CallerAccess(_MemoryAccess):
         if not self._lasting:
             return self._context.token or ""
         if not self._used:
+            if self._identity.project(self._context.token or "") is None:
+                raise errors.CallerNotAdmitted
             self._used = True
             self._identity.delegations += 1
         if self._trusted is None:
             self._trusted = self._identity.issue(self._context.project_id or "", trusted=True)
         return self._trusted
+
+    def endpoint(
+        self,
+        service_type: str,
+        *,
+        interface: str = "public",
+        region: str | None = None,
+        name: str | None = None,
+    ) -> str:
+        token = self.token()
+        try:
+            return self._identity.endpoint(token, service_type, region)
+        except errors.StoreUnavailable:
+            if self._identity.away:
+                raise
+            raise errors.CallerNotAdmitted from None
 
     def refused(self, token: str) -> None:
         if self._trusted == token:

@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 # A trust is deleted when its transfer ends; this is for those that nobody could delete.
 _LONGEST_TRANSFER: Final = dt.timedelta(days=7)
+_NOT_GOOD: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 @attrs.frozen(kw_only=True)
@@ -77,8 +78,14 @@ class CallerAccess(Access):
         region: str | None = None,
         name: str | None = None,
     ) -> str:
-        info = self._info()
-        return endpoint_in(info, service_type, interface=interface, region=region, name=name)
+        return endpoint_in(
+            self._info(),
+            service_type,
+            interface=interface,
+            region=region,
+            name=name,
+            missing=errors.CallerNotAdmitted,
+        )
 
     def release(self) -> None:
         with self._lock:
@@ -106,8 +113,15 @@ class CallerAccess(Access):
         if self._own is None:
             headers = {"X-Auth-Token": self._token, "X-Subject-Token": self._token}
             answer = self._calls.send("GET", "/auth/tokens", headers)
-            if answer.status_code != HTTPStatus.OK:
+            if answer.status_code in _NOT_GOOD:
                 _log.warning("A caller's token is not good any more, when a store needs it.")
+                raise errors.CallerNotAdmitted
+            if answer.status_code != HTTPStatus.OK:
+                _log.warning(
+                    "The identity service does not say whether a caller's token is good: "
+                    "status %s.",
+                    answer.status_code,
+                )
                 raise errors.StoreUnavailable
             with unanswered():
                 info = access.create(resp=answer, auth_token=self._token)
@@ -151,4 +165,9 @@ class CallerAccess(Access):
             return None
         with unanswered():
             self._trust_id = str(answer.json()["trust"]["id"])
-        return PluginAccess(delegation.plugin(self._trust_id), self._calls, delegation.renew_before)
+        return PluginAccess(
+            delegation.plugin(self._trust_id),
+            self._calls,
+            delegation.renew_before,
+            refused=errors.CallerNotAdmitted,
+        )

@@ -90,14 +90,22 @@ class Calls:
 
 
 @contextlib.contextmanager
-def unanswered() -> Iterator[None]:
+def unanswered(
+    refused: type[errors.StoreUnavailable] = errors.StoreUnavailable,
+) -> Iterator[None]:
     """Make what goes wrong in the block a store's own trouble, and tell its kind to the log.
 
+    Args:
+        refused: What to raise if somebody is not let in.
+
     Raises:
-        StoreUnavailable: Whatever went wrong.
+        StoreUnavailable: Whatever else went wrong.
     """
     try:
         yield
+    except (exceptions.Unauthorized, exceptions.Forbidden, exceptions.NotFound):
+        _log.warning("The identity service does not let in whom a store needs.")
+        raise refused from None
     except (exceptions.ClientException, requests.RequestException, ValueError, KeyError) as error:
         # The messages of these name hosts; their classes say enough.
         _log.warning("The identity service gives a store no access: %s.", type(error).__name__)

@@ -50,7 +50,7 @@ class KeystoneCredentials(StoreCredentials):
 
     def caller(self, context: Context, *, lasting: bool, renew_before: float = 60.0) -> Access:
         if context.token is None:
-            raise errors.StoreUnavailable
+            raise errors.CallerNotAdmitted
         service = self._own()
         delegation = None
         if lasting and service.password is not None:

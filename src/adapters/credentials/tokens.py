@@ -18,15 +18,24 @@ _log = logging.getLogger(__name__)
 class PluginAccess(Access):
     """Whatever a plugin of keystoneauth can prove, renewed in time."""
 
-    def __init__(self, plugin: BaseIdentityPlugin, calls: Calls, renew_before: float) -> None:
+    def __init__(
+        self,
+        plugin: BaseIdentityPlugin,
+        calls: Calls,
+        renew_before: float,
+        *,
+        refused: type[errors.StoreUnavailable] = errors.StoreUnavailable,
+    ) -> None:
         """Contact nobody yet.
 
         Args:
             plugin: What proves it.
             calls: The identity service.
             renew_before: Seconds before its end at which a token is no longer given out.
+            refused: What is raised if this account is not let in.
         """
         self._plugin = plugin
+        self._refused = refused
         self._calls = calls
         self._renew_before = renew_before
         self._lock = threading.Lock()
@@ -59,19 +68,25 @@ class PluginAccess(Access):
         with self._lock:
             current = self._current
             if current is None or current.will_expire_soon(math.ceil(self._renew_before)):
-                with unanswered():
+                with unanswered(self._refused):
                     # What is new is given out however short its life may be.
                     current = self._current = self._plugin.get_auth_ref(self._calls.session())
             return current
 
 
-def endpoint_in(
-    info: AccessInfo, service_type: str, *, interface: str, region: str | None, name: str | None
+def endpoint_in(  # noqa: PLR0913 - what an endpoint is found by
+    info: AccessInfo,
+    service_type: str,
+    *,
+    interface: str,
+    region: str | None,
+    name: str | None,
+    missing: type[errors.StoreUnavailable] = errors.StoreUnavailable,
 ) -> str:
     """Return the URL of a service in the catalogue that came with a token.
 
     Raises:
-        StoreUnavailable: There is none.
+        StoreUnavailable: There is none; or what *missing* says instead.
     """
     try:
         url = info.service_catalog.url_for(
@@ -81,5 +96,5 @@ def endpoint_in(
         url = None
     if not url:
         _log.warning("The catalogue has no %s that a store asks for.", service_type)
-        raise errors.StoreUnavailable
+        raise missing
     return url.rstrip("/")

@@ -28,8 +28,9 @@ _log: Final = logging.getLogger(__name__)
 class BreakingStore(Store):
     """Another store, behind a circuit.
 
-    Only `StoreUnavailable` counts as a failure; any other answer is one. A blob that is
-    being written or read when the circuit opens is written or read on: it fails by itself.
+    Only `StoreUnavailable` counts as a failure; any other answer is one. That a caller is
+    not let in says nothing of the store. A blob that is being written or read when the
+    circuit opens is written or read on: it fails by itself.
     """
 
     def __init__(self, store: Store, circuit: Circuit) -> None:
@@ -132,6 +133,9 @@ class _Watch:
     def _listening(self, passage: Passage) -> Iterator[None]:
         try:
             yield
+        except errors.CallerNotAdmitted:
+            self._circuit.told_nothing(passage)
+            raise
         except errors.StoreUnavailable:
             if self._circuit.failed(passage):
                 _log.warning("Store %s does not answer and is left alone.", self._store_id)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.clients import Api, Json
 from tests.support.processes import wait_until
-from tests.support.server import OwnServers
+from tests.support.server import Config, OwnServers
 from tests.support.stores import LEASE, several
 from tests.support.swift import Swift
 from tests.support.swift_stores import by_options
@@ -26,7 +26,7 @@ def test_a_store_that_goes_away_is_503_and_the_image_takes_other_bytes_at_once(
     make_server: OwnServers, make_api: MakeApi, own_swift: Swift, tmp_path: Path, target: str
 ) -> None:
     segments = {"swift_store_large_object_size": 1, "swift_store_large_object_chunk_size": 1}
-    sections: dict[str, object] = {
+    sections: Config = {
         "near": {"filesystem_store_datadir": tmp_path / "near"},
         "far": by_options(own_swift, CONTAINER, **segments),
     }

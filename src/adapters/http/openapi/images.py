@@ -64,6 +64,7 @@ _LOCATIONS: Final[Errors] = (
     errors.ValidationConflict,
     errors.LocationBusy,
     errors.StoreUnavailable,
+    errors.CallerNotAdmitted,
 )
 
 
@@ -189,6 +190,7 @@ OPERATIONS: Final = (
             errors.NotAllowedNow,
             errors.BlobInUse,
             errors.StoreUnavailable,
+            errors.CallerNotAdmitted,
             *_CHANGE,
         ),
     ),
@@ -235,6 +237,7 @@ OPERATIONS: Final = (
             errors.RangesUnsupported,
             errors.UnsatisfiableRange,
             errors.StoreUnavailable,
+            errors.CallerNotAdmitted,
         ),
     ),
     Operation(
@@ -270,6 +273,7 @@ OPERATIONS: Final = (
             errors.QuotaExceeded,
             errors.StoreFull,
             errors.StoreUnavailable,
+            errors.CallerNotAdmitted,
             errors.DeletedMeanwhile,
             errors.LeaseLost,
             *_CHANGE,
@@ -312,6 +316,7 @@ OPERATIONS: Final = (
             errors.CopyNotFound,
             errors.BlobInUse,
             errors.StoreUnavailable,
+            errors.CallerNotAdmitted,
             *_CHANGE,
         ),
     ),

@@ -26,9 +26,16 @@ class Busy(Exception):
 class Calls:
     """Calls Cinder, some times if need be."""
 
-    def __init__(self, *, retries: int) -> None:
-        """Take how often a call that did not get through is repeated."""
+    def __init__(self, *, retries: int, guest: bool = False) -> None:
+        """Contact nobody.
+
+        Args:
+            retries: How often a call that did not get through is repeated.
+            guest: Whether they are made by a caller's right: that Cinder does not let that
+                one in is no trouble of the store then.
+        """
         self._retries = retries
+        self._denial = errors.CallerNotAdmitted if guest else errors.StoreUnavailable
 
     def __call__(
         self,
@@ -45,12 +52,15 @@ class Calls:
             repeatable: Whether doing it twice is as good as once.
             state_matters: Whether to raise `Busy`, where others cannot be asked again anyway.
             refusal: What is raised instead of `StoreUnavailable` where Cinder does not permit it.
+
+        Raises:
+            CallerNotAdmitted: Cinder does not let a caller in, or does not permit it.
         """
         pause = _FIRST_RETRY
         left = self._retries if repeatable else 0
         while True:
             try:
-                with _translated():
+                with _translated(), _known():
                     return act()
             except Busy:
                 if state_matters:
@@ -58,7 +68,9 @@ class Calls:
                 _log.warning("Cinder refused a call: the state of a volume is not the right one.")
                 raise errors.StoreUnavailable from None
             except _Refused:
-                raise (refusal or errors.StoreUnavailable()) from None
+                raise (refusal or self._denial()) from None
+            except _Unknown:
+                raise self._denial() from None
             except _NotReached:
                 if not left:
                     raise errors.StoreUnavailable from None
@@ -73,6 +85,19 @@ class _NotReached(Exception):
 
 class _Refused(Exception):
     """Cinder knows the caller, and does not permit it."""
+
+
+class _Unknown(Exception):
+    """Cinder does not believe the token."""
+
+
+@contextlib.contextmanager
+def _known() -> Iterator[None]:
+    try:
+        yield
+    except (cinder.Unauthorized, keystone.Unauthorized):
+        _log.warning("Cinder does not let in whose token it was shown.")
+        raise _Unknown from None
 
 
 @contextlib.contextmanager

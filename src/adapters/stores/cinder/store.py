@@ -228,7 +228,8 @@ class CinderStore(Store):
                 return self._own
         if identity.caller is None:
             return self._of(self._credentials.service())
-        return self._of(self._credentials.caller(identity.caller, lasting=lasting))
+        access = self._credentials.caller(identity.caller, lasting=lasting)
+        return self._of(access, guest=True)
 
-    def _of(self, access: Access) -> Volumes:
-        return Volumes(self._clients, access, self._settings.patience)
+    def _of(self, access: Access, *, guest: bool = False) -> Volumes:
+        return Volumes(self._clients, access, self._settings.patience, guest=guest)

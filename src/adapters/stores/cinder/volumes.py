@@ -76,13 +76,15 @@ class Volumes:
     `BlobNotFound` where there is no such volume, if nothing else is said.
     """
 
-    def __init__(self, clients: Clients, access: Access, patience: Patience) -> None:
-        """Contact nobody."""
+    def __init__(
+        self, clients: Clients, access: Access, patience: Patience, *, guest: bool = False
+    ) -> None:
+        """Contact nobody; *guest* tells whether the rights are a caller's."""
         self._clients = clients
         self._access = access
         self._patience = patience
         self._client: Client = clients.of(access)
-        self._call = Calls(retries=patience.retries)
+        self._call = Calls(retries=patience.retries, guest=guest)
 
     def release(self) -> None:
         """End what was delegated for this use alone. Never raises; may be called again."""

@@ -34,12 +34,15 @@ class SwiftAccount:
         access: By whose right.
         where: Where it is.
         own: Whether it is the service's, where nothing should be forbidden to it.
+        guest: Whether the right is a caller's. That one is let in no more is the trouble of
+            that caller, and not of the store.
     """
 
     wire: Wire
     access: Access
     where: Where
     own: bool = True
+    guest: bool = False
 
     @property
     def url(self) -> str:
@@ -60,7 +63,8 @@ class SwiftAccount:
 
         Raises:
             StoreUnavailable: There was none, or it was no answer to the question: the
-                account is not let in, or the server has a fault or no time.
+                account is not let in, or the server has a fault or no time. A caller's
+                account that is not let in is `CallerNotAdmitted`.
         """
         url = self._url(container, name, query)
 
@@ -134,7 +138,16 @@ class SwiftAccount:
                 return
             marker = found[-1]
 
+    def denial(self, status: int) -> errors.StoreUnavailable:
+        """Return what it means that *status* is the answer to what cannot be done without."""
+        if self.guest and status in _DENIED:
+            _log.warning("Swift lets a caller do nothing in its account: status %s.", status)
+            return errors.CallerNotAdmitted()
+        return errors.StoreUnavailable()
+
     def _usable(self, answer: Answer, method: str) -> Answer:
+        if self.guest and answer.status in (_DENIED if method == "PUT" else _UNKNOWN):
+            raise self.denial(answer.status)
         # What may not be deleted is for the caller to hear of.
         if answer.status == HTTPStatus.FORBIDDEN and self.own and method != "DELETE":
             _log.warning("Swift forbids a store its own account.")
@@ -169,6 +182,8 @@ def usable(answer: Answer) -> Answer:
     return answer
 
 
+_UNKNOWN: Final = frozenset({HTTPStatus.UNAUTHORIZED})
+_DENIED: Final = _UNKNOWN | {HTTPStatus.FORBIDDEN}
 _PAUSES: Final = (0.1, 0.3)  # seconds before each repetition
 _PASSING: Final = frozenset(
     {

@@ -59,7 +59,8 @@ class ProjectTenancy(Tenancy):
     def to_write(self, target: BlobTarget, identity: StoreIdentity) -> Place:
         access = self._access(identity, lasting=self._trusts)
         try:
-            return self._place(access, self._where(access), self._name_for(target.key), target.key)
+            where, container = self._where(access), self._name_for(target.key)
+            return self._place(access, where, container, target.key, guest=_is_guest(identity))
         except BaseException:
             access.release()
             raise
@@ -70,7 +71,8 @@ class ProjectTenancy(Tenancy):
         if handle is None:
             return None  # it was told before anything was sent
         access = self._access(identity, lasting=False)
-        return self._place(access, handle, self._name_for(target.key), target.key)
+        container = self._name_for(target.key)
+        return self._place(access, handle, container, target.key, guest=_is_guest(identity))
 
     def to_use(self, location: SwiftLocation, identity: StoreIdentity) -> Place:
         if not self.holds(location):
@@ -78,7 +80,13 @@ class ProjectTenancy(Tenancy):
         access = self._access(identity, lasting=False)
         if host_of(self._where(access)) != location.host:
             raise errors.BlobNotFound  # nobody's token goes to another server
-        return self._place(access, location.server, location.container, location.name)
+        return self._place(
+            access,
+            location.server,
+            location.container,
+            location.name,
+            guest=_is_guest(identity),
+        )
 
     def url(self, place: Place) -> str:
         server = place.account.url
@@ -110,10 +118,10 @@ class ProjectTenancy(Tenancy):
             name = f"{self._container}_{hashlib.sha256(key.encode()).hexdigest()}"
         return name
 
-    def _place(self, access: Access, url: str, container: str, name: str) -> Place:
+    def _place(self, access: Access, url: str, container: str, name: str, *, guest: bool) -> Place:
         return Place(
             account=SwiftAccount(
-                wire=self._wire, access=access, where=lambda _access: url, own=False
+                wire=self._wire, access=access, where=lambda _access: url, own=False, guest=guest
             ),
             container=container,
             name=name,
@@ -122,3 +130,7 @@ class ProjectTenancy(Tenancy):
             creates=True,
             headers=self.acl(Audience()) or {},
         )
+
+
+def _is_guest(identity: StoreIdentity) -> bool:
+    return identity.caller is not None and identity.caller.token is not None

@@ -105,7 +105,7 @@ class SwiftStore(Store):
             if head.headers.get(SESSION.lower()) != target.session_id:
                 return  # somebody else's, as are the segments then
         elif head.status != HTTPStatus.NOT_FOUND:
-            raise errors.StoreUnavailable
+            raise account.denial(head.status)
         # Also what is not there: so nothing comes of an upload that still goes on.
         remove(account, container, target.key)
         remove_all(account, container, self._left_segments(place))
@@ -184,4 +184,4 @@ def _check_free(place: Place) -> None:
     if status < HTTPStatus.BAD_REQUEST:
         raise errors.BlobExists
     if status != HTTPStatus.NOT_FOUND:
-        raise errors.StoreUnavailable
+        raise place.account.denial(status)

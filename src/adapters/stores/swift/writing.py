@@ -223,7 +223,7 @@ class SwiftWriter(BlobWriter):
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise errors.StoreUnavailable
+            raise self._account.denial(answer.status)
         return answer.headers.get(SESSION.lower(), "")
 
     def abort(self) -> None:

@@ -257,6 +257,33 @@ def test_a_writer_and_a_reader_of_before_go_on(
     assert not _fails(guarded.check)
 
 
+def test_writers_and_readers_of_callers_who_are_let_in_no_more_do_not_count(
+    flaky: FlakyStore, guarded: BreakingStore, url: str
+) -> None:
+    writer = guarded.begin(_target("one"), SERVICE)
+    reader = guarded.open(url, SERVICE)
+    flaky.failure = errors.CallerNotAdmitted
+    for _ in range(THRESHOLD):
+        for act in (lambda: writer.write(b"data"), writer.commit, writer.abort):
+            with pytest.raises(errors.CallerNotAdmitted):
+                act()
+    with pytest.raises(errors.CallerNotAdmitted):
+        list(reader.pieces())
+
+    assert not _is_left_alone(flaky, guarded)
+
+
+def test_a_caller_who_is_not_let_in_ends_no_row_of_failures(
+    flaky: FlakyStore, guarded: BreakingStore
+) -> None:
+    for number in range(2 * THRESHOLD - 1):
+        flaky.failure = errors.CallerNotAdmitted if number % 2 else errors.StoreUnavailable
+        with pytest.raises(errors.StoreUnavailable):
+            guarded.check()
+
+    assert _is_left_alone(flaky, guarded)
+
+
 @pytest.mark.parametrize("end", ["read", "commit", "call"])
 def test_an_answer_ends_the_row_of_failures(
     flaky: FlakyStore, guarded: BreakingStore, url: str, end: str
@@ -284,6 +311,7 @@ def test_an_answer_ends_the_row_of_failures(
         errors.BlobInUse,
         errors.BlobExists,
         errors.StoreFull,
+        errors.CallerNotAdmitted,
         lambda: errors.NotPermitted("delete_image"),
         lambda: errors.Misconfigured("No account."),
         ValueError,
@@ -316,13 +344,14 @@ def test_after_the_pause_one_call_decides(
     assert not _fails(guarded.check)
 
 
+@pytest.mark.parametrize("reason", [ValueError, errors.CallerNotAdmitted])
 def test_a_trial_that_ends_for_reasons_of_its_own_leaves_the_next_one_to_decide(
-    flaky: FlakyStore, guarded: BreakingStore, clock: Clock
+    flaky: FlakyStore, guarded: BreakingStore, clock: Clock, reason: type[Exception]
 ) -> None:
     _open_the_circuit(flaky, guarded)
     clock.now += PAUSE
-    flaky.failure = ValueError
-    with pytest.raises(ValueError, match=r"^$"):
+    flaky.failure = reason
+    with pytest.raises(reason):
         guarded.check()
     flaky.failure = None
 

@@ -537,6 +537,18 @@ def test_what_another_attempt_would_not_change_is_said_at_once(
         calls(raising(error, 1))
 
 
+@pytest.mark.parametrize(
+    "error", [keystone.Unauthorized(), cinder.Unauthorized(401), cinder.Forbidden(403)]
+)
+def test_that_somebody_is_not_let_in_is_a_callers_own_trouble_only_if_it_is_a_caller(
+    error: Exception,
+) -> None:
+    for guest, told in ((True, errors.CallerNotAdmitted), (False, errors.StoreUnavailable)):
+        with pytest.raises(errors.StoreUnavailable) as raised:
+            Calls(retries=0, guest=guest)(raising(error, 1))
+        assert type(raised.value) is told
+
+
 def test_states_and_refusals_are_told_to_who_asks_for_them(calls: Calls) -> None:
     with pytest.raises(Busy):
         calls(raising(cinder.BadRequest(400), 1), state_matters=True)
