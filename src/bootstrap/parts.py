@@ -125,6 +125,8 @@ def _keystone_limits(settings: LimitSettings) -> Limits:
             **endpoint,
             "auth_type": "v3applicationcredential" if kind == "application_credential" else None,
             "endpoint_id": settings.keystone_endpoint_id,
+            "valid_interfaces": list(settings.keystone_interfaces) or None,
+            "service_type": settings.keystone_service_type,
             "timeout": settings.keystone_timeout or _LIMITS_TIMEOUT,
         }
     )

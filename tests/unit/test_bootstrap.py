@@ -14,6 +14,7 @@ from vitrine.adapters.config.drivers import BUILT_IN
 from vitrine.adapters.config.loading import load
 from vitrine.adapters.config.settings import Settings
 from vitrine.adapters.config.sources import CommandLine
+from vitrine.adapters.limits.keystone import KeystoneLimits
 from vitrine.adapters.stores.breaker import BreakingStore
 from vitrine.bootstrap import Container
 from vitrine.core import errors
@@ -135,3 +136,23 @@ def test_stores_prove_themselves_by_the_services_account_where_it_has_one(tmp_pa
     credentials = _container(_settings(tmp_path, "")).credentials()
     with pytest.raises(errors.Misconfigured, match="account"):
         credentials.service().token()
+
+
+@pytest.mark.parametrize(
+    ("lines", "interfaces"),
+    [
+        ("", None),
+        ("interface = admin\n", ["admin"]),
+        ("interface = admin\nvalid_interfaces = internal, public\n", ["internal", "public"]),
+    ],
+)
+def test_limits_are_asked_for_at_the_endpoints_that_were_chosen(
+    tmp_path: Path, lines: str, interfaces: list[str] | None
+) -> None:
+    text = f"[DEFAULT]\nuse_keystone_limits = true\n[oslo_limit]\nservice_type = id3\n{lines}"
+
+    limits = _container(_settings(tmp_path, text)).limits()
+
+    assert isinstance(limits, KeystoneLimits)
+    assert limits._options.get("valid_interfaces") == interfaces
+    assert limits._options["service_type"] == "id3"

@@ -40,10 +40,15 @@ UNBUILT: tuple[_Unbuilt, ...] = (
     _Unbuilt("os_glance_staging_store", "filesystem_store_datadir", "staging"),
     _Unbuilt("os_glance_tasks_store", "filesystem_store_datadir", "image import"),
     _Unbuilt("task", "work_dir", "image import"),
+    _Unbuilt("taskflow_executor", "conversion_format", "image import"),
+    _Unbuilt("image_import_opts", "max_parallel_stores", "image import", _differs_from(1)),
+    _Unbuilt("wsgi", "task_pool_threads", "image import"),
     _Unbuilt("vitrine", "staging_ttl", "staging"),
     _Unbuilt("image_format", "vmdk_allowed_types", "conversion of images"),
     _Unbuilt("DEFAULT", "metadata_encryption_key", "encryption of locations"),
     _Unbuilt("DEFAULT", "delayed_delete", "delayed deletion"),
+    _Unbuilt("DEFAULT", "daemon", "delayed deletion"),
+    _Unbuilt("DEFAULT", "restore", "delayed deletion"),
     _Unbuilt("DEFAULT", "image_cache_dir", "the image cache"),
     _Unbuilt(
         "paste_deploy",
@@ -56,10 +61,10 @@ UNBUILT: tuple[_Unbuilt, ...] = (
     _Unbuilt("database", "slave_connection", "reading from a replica"),
     _Unbuilt("DEFAULT", "log_config_append", "logging by a file of its own"),
     _Unbuilt("DEFAULT", "use_syslog", "logging to syslog"),
+    _Unbuilt("DEFAULT", "syslog_log_facility", "logging to syslog"),
     _Unbuilt("DEFAULT", "use_journal", "logging to the journal"),
     _Unbuilt("DEFAULT", "use_json", "logging as JSON"),
     _Unbuilt("DEFAULT", "log_rotation_type", "rotation of the log", _differs_from("none")),
-    _Unbuilt("DEFAULT", "default_log_levels", "levels of single loggers"),
     *(
         _Unbuilt("DEFAULT", name, "log lines of another form")
         for name in (

@@ -151,7 +151,6 @@ def _keystone(configuration: Configuration, *, required: bool) -> KeystoneSettin
         token_cache_secret=values.maybe("memcache_secret_key"),
         service_token_roles=values.words("service_token_roles"),
         service_token_roles_required=values.flag("service_token_roles_required"),
-        delay_auth_decision=values.flag("delay_auth_decision"),
     )
 
 

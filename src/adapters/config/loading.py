@@ -10,15 +10,16 @@ import attrs
 from oslo_config import cfg
 
 from vitrine.adapters.config.backends import add_backends, read_stores
+from vitrine.adapters.config.databases import is_in_memory, read_database
 from vitrine.adapters.config.features import unbuilt, unknown
 from vitrine.adapters.config.identities import idle, read_credentials, read_identity
+from vitrine.adapters.config.levels import raised, read_levels
 from vitrine.adapters.config.reading import Configuration, Values
 from vitrine.adapters.config.secrecy import secrets_of
 from vitrine.adapters.config.settings import (
     ApiSettings,
     CacheSettings,
     CorsSettings,
-    DatabaseSettings,
     DeletionSettings,
     FormatSettings,
     IdentityKind,
@@ -32,7 +33,6 @@ from vitrine.adapters.config.settings import (
     ServerSettings,
     Settings,
     SignatureSettings,
-    StoresSettings,
     UrlFilterSettings,
     WorkSettings,
 )
@@ -44,9 +44,7 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _LARGEST_PORT = 65535
 _MOST_WORKERS = 8
-_DATABASE = re.compile(r"(sqlite|postgresql|mysql|mariadb)(\+[a-z0-9_]+)?://", re.ASCII)
 _DEFAULT_BIND = ("127.0.0.1", 9292)
-_DEFAULT_POOL_TIMEOUT = 30  # seconds
 _CUSTOMARY_DATA_DIR = Path("/var/lib/glance")
 _SCHEMA_FILE = "schema-image.json"
 _ENDPOINT = ("service_name", "service_type", "region_name", "interface")
@@ -79,8 +77,9 @@ def load_with_values(command_line: CommandLine) -> tuple[Settings, Configuration
     bare = not sources.files
     data_dir = _data_dir(configuration.section("vitrine"), bare=bare)
     stores = read_stores(configuration, enabled, data_dir, bare=bare)
-    database = _database(configuration.section("database"), data_dir)
+    database = read_database(configuration.section("database"), data_dir)
     identity = read_identity(configuration)
+    alone = is_in_memory(database) or any(each.kind == "memory" for each in stores.backends)
     settings = Settings(
         files=sources.files,
         search_path=sources.search_path,
@@ -89,7 +88,7 @@ def load_with_values(command_line: CommandLine) -> tuple[Settings, Configuration
         logging=attrs.evolve(
             _logging(configuration.section("DEFAULT")), secrets=secrets_of(configuration)
         ),
-        server=_server(configuration, alone=_in_memory(stores, database)),
+        server=_server(configuration, alone=alone),
         api=_api(configuration),
         database=database,
         stores=stores,
@@ -111,6 +110,7 @@ def load_with_values(command_line: CommandLine) -> tuple[Settings, Configuration
         *unknown(configuration, iter(names)),
         *unbuilt(configuration),
         *idle(configuration, identity),
+        *raised(settings.logging.levels),
         *_advice(configuration, settings, sources),
     )
     return attrs.evolve(settings, warnings=warnings), configuration
@@ -120,6 +120,8 @@ def _advice(configuration: Configuration, settings: Settings, sources: Sources) 
     """Yield what is allowed and yet hardly meant."""
     if sources.missing_dir is not None:
         yield f"There is no configuration file in {sources.missing_dir}; the defaults are used."
+    if settings.logging.file is None and configuration.section("DEFAULT").is_set("log_dir"):
+        yield "[DEFAULT] log_dir has no effect without log_file."
     policy = configuration.section("oslo_policy")
     if settings.policy.file is None and policy.is_set("policy_file"):
         yield "[oslo_policy] policy_file is not there; the default rules are used."
@@ -177,6 +179,7 @@ def _logging(values: Values) -> LoggingSettings:
         file=file,
         stderr=file is None or values.flag("use_stderr"),
         date_format=values.text("log_date_format"),
+        levels=read_levels(values.words("default_log_levels")),
     )
 
 
@@ -261,38 +264,6 @@ def _api(configuration: Configuration) -> ApiSettings:
     )
 
 
-def _database(values: Values, data_dir: Path) -> DatabaseSettings:
-    url = values.maybe("connection")
-    replica = values.maybe("slave_connection")
-    for name, written in (("connection", url), ("slave_connection", replica)):
-        if written is not None and _DATABASE.match(written) is None:
-            # What was written is not repeated: it may be a password.
-            raise Misconfigured(
-                f"[database] {name} must be a URL that begins with sqlite://, postgresql:// or "
-                "mysql://, with or without a driver's name as in mysql+pymysql://."
-            )
-    return DatabaseSettings(
-        url=f"sqlite:///{data_dir / 'vitrine.sqlite'}" if url is None else url,
-        replica_url=replica,
-        embedded=url is None,
-        pool_size=values.number("max_pool_size"),
-        max_overflow=values.number("max_overflow"),
-        pool_timeout=values.maybe_number("pool_timeout") or _DEFAULT_POOL_TIMEOUT,
-        recycle_time=values.number("connection_recycle_time"),
-        connect_retries=values.number("max_retries"),
-        retry_interval=values.number("retry_interval"),
-    )
-
-
-def _in_memory(stores: StoresSettings, database: DatabaseSettings) -> bool:
-    """Return whether something is kept that another process would not see."""
-    scheme, _, place = database.url.partition("://")
-    return any(backend.kind == "memory" for backend in stores.backends) or (
-        scheme.startswith("sqlite")
-        and (place in ("", "/") or ":memory:" in place or "mode=memory" in place)
-    )
-
-
 def _policy(values: Values, sources: Sources) -> PolicySettings:
     found = (sources.find(name) for name in values.words("policy_dirs"))
     file = values.maybe("policy_file")
@@ -338,8 +309,14 @@ def _limits(configuration: Configuration) -> LimitSettings:
             for name in _ENDPOINT
             if (value := remote.maybe(f"endpoint_{name}")) is not None
         },
+        keystone_interfaces=remote.words("valid_interfaces") or _one(remote.maybe("interface")),
+        keystone_service_type=remote.maybe("service_type"),
         keystone_timeout=remote.maybe_number("timeout"),
     )
+
+
+def _one(word: str | None) -> tuple[str, ...]:
+    return () if word is None else (word,)
 
 
 def _formats(values: Values, sources: Sources) -> FormatSettings:
@@ -397,7 +374,6 @@ def _work(configuration: Configuration) -> WorkSettings:
     executor = configuration.section("taskflow_executor")
     own = configuration.section("vitrine")
     work_dir = task.maybe("work_dir")
-    lock_path = configuration.section("oslo_concurrency").maybe("lock_path")
     return WorkSettings(
         task_time_to_live=task.number("task_time_to_live"),
         task_work_dir=None if work_dir is None else Path(work_dir),
@@ -407,7 +383,6 @@ def _work(configuration: Configuration) -> WorkSettings:
         threads=configuration.section("wsgi").number("task_pool_threads"),
         lease_ttl=own.number("lease_ttl"),
         staging_ttl=own.number("staging_ttl"),
-        lock_path=None if lock_path is None else Path(lock_path),
     )
 
 

@@ -6,22 +6,11 @@ import re
 import sys
 from collections.abc import Iterable
 
+from vitrine.adapters.config.levels import FLOORS, floor
 from vitrine.adapters.config.settings import LoggingSettings
 from vitrine.core.errors import Misconfigured
 
 _FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
-# What these say of requests that they make holds headers, signatures and queries, and so
-# what gives access. Whatever matters of it, the adapters that use them say themselves.
-_TALKATIVE = (
-    "boto3",
-    "botocore",
-    "cinderclient",
-    "keystoneauth",
-    "requests",
-    "s3transfer",
-    "swiftclient",
-    "urllib3",
-)
 _MASK = "***"
 
 
@@ -60,10 +49,12 @@ def start_logging(settings: LoggingSettings) -> None:
     formatter = MaskingFormatter(settings.secrets, datefmt=settings.date_format)
     for handler in handlers:
         handler.setFormatter(formatter)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
     logging.basicConfig(
         level=logging.DEBUG if settings.debug else logging.INFO,
         handlers=handlers,
         force=True,
     )
+    for name in FLOORS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in settings.levels.items():
+        logging.getLogger(name).setLevel(max(level, floor(name)))

@@ -183,7 +183,7 @@ _OSLO_LIMIT = (
     cfg.StrOpt("endpoint_region_name", help="the endpoint's region,"),
     cfg.StrOpt("endpoint_interface", default="public", help="and its interface."),
     cfg.StrOpt("interface", help="Which endpoint of the identity service is used."),
-    cfg.StrOpt("valid_interfaces", help="Or several, in order."),
+    cfg.ListOpt("valid_interfaces", help="Or several, in order."),
     cfg.StrOpt("service_type", help="The type of the identity service."),
     cfg.IntOpt("timeout", min=1, help="Seconds to wait for the identity service."),
 )

@@ -234,7 +234,12 @@ _DEFAULT_LOGGING = (
     cfg.StrOpt("logging_debug_format_suffix", help="What debug lines end with."),
     cfg.StrOpt("logging_exception_prefix", help="What lines of a traceback begin with."),
     cfg.StrOpt("logging_user_identity_format", help="How lines name the caller."),
-    cfg.ListOpt("default_log_levels", default=[], help="Levels, as LOGGER=LEVEL."),
+    cfg.ListOpt(
+        "default_log_levels",
+        default=[],
+        help="From which level on single loggers are heard, as LOGGER=LEVEL. Those that write "
+        "secrets at lower levels stay at WARNING at least, and SQLAlchemy at INFO.",
+    ),
     cfg.BoolOpt("fatal_deprecations", default=False, help="No effect."),
     cfg.BoolOpt("publish_errors", default=False, help="No effect."),
 )

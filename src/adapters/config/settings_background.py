@@ -18,7 +18,6 @@ class WorkSettings:
         threads: Threads for other work in the background.
         lease_ttl: Seconds after which silent work may be taken over.
         staging_ttl: Seconds after which staged data is removed; 0 keeps it.
-        lock_path: A directory of lock files, or None.
     """
 
     task_time_to_live: int
@@ -29,7 +28,6 @@ class WorkSettings:
     threads: int
     lease_ttl: int
     staging_ttl: int
-    lock_path: Path | None
 
 
 @attrs.frozen(kw_only=True)

@@ -81,7 +81,6 @@ class KeystoneSettings:
         token_cache_secret: What it is sealed with; None for a secret of *credentials*.
         service_token_roles: Roles of which a service's token needs one.
         service_token_roles_required: Whether one without is refused.
-        delay_auth_decision: Whether requests without a valid token pass on.
     """
 
     www_authenticate_uri: str | None
@@ -96,7 +95,6 @@ class KeystoneSettings:
     token_cache_secret: str | None = attrs.field(repr=False)
     service_token_roles: tuple[str, ...]
     service_token_roles_required: bool
-    delay_auth_decision: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -191,6 +189,9 @@ class LimitSettings:
         keystone_endpoint_id: The endpoint they belong to, or None.
         keystone_endpoint: Else what it is found by: ``service_name``,
             ``service_type``, ``region_name``, ``interface``, where they are set.
+        keystone_interfaces: Which endpoints of the identity service are used, in
+            order; none for the default.
+        keystone_service_type: What it is called in its catalogue; None for the default.
         keystone_timeout: Seconds to wait for the identity service, None for the default.
     """
 
@@ -204,4 +205,6 @@ class LimitSettings:
     keystone_credentials: CredentialsSettings
     keystone_endpoint_id: str | None
     keystone_endpoint: Mapping[str, str]
+    keystone_interfaces: tuple[str, ...]
+    keystone_service_type: str | None
     keystone_timeout: int | None

@@ -19,8 +19,6 @@ class DatabaseSettings:
         max_overflow: Connections beyond these; -1 for any number.
         pool_timeout: Seconds to wait for one.
         recycle_time: Seconds after which a connection is replaced; -1 for never.
-        connect_retries: Attempts to connect at the start; -1 for any number.
-        retry_interval: Seconds between them.
     """
 
     url: str = attrs.field(repr=False)
@@ -30,8 +28,6 @@ class DatabaseSettings:
     max_overflow: int
     pool_timeout: int
     recycle_time: int
-    connect_retries: int
-    retry_interval: int
 
 
 @attrs.frozen(kw_only=True)

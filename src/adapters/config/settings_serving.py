@@ -1,5 +1,6 @@
 """Settings of what answers requests: the log, the processes, the API."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
@@ -14,6 +15,7 @@ class LoggingSettings:
         file: The log file; None for stderr.
         stderr: Whether stderr is logged to, besides a file or instead of one.
         date_format: The times of log lines, in the notation of `time.strftime`.
+        levels: From which level on single loggers are heard, by their names.
         secrets: What is masked wherever a line holds it.
     """
 
@@ -21,6 +23,7 @@ class LoggingSettings:
     file: Path | None
     stderr: bool
     date_format: str
+    levels: Mapping[str, int] = attrs.field(factory=dict)
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
 
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HEAVY = ("alembic", "dependency_injector", "falcon", "gunicorn", "keystoneauth1", "oslo_config")
 
 
@@ -62,3 +64,17 @@ def test_config_sample_is_a_whole_file(tmp_path: Path) -> None:
 
     assert sample.startswith("# Every option")
     assert sample.endswith("#weight = 0\n")
+
+
+@pytest.mark.parametrize("command", [["serve"], ["db", "sync"], ["config", "check"]])
+def test_a_database_that_no_driver_can_open_ends_every_command(
+    tmp_path: Path, command: list[str]
+) -> None:
+    url = "postgresql+nosuchdriver://glance:hunter2hunter2@127.0.0.1/glance"
+    (tmp_path / "vitrine.conf").write_text(f"[database]\nconnection = {url}\n")
+
+    done = _vitrine(tmp_path, *command)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: [database] connection")
+    assert "hunter2" not in done.stderr
