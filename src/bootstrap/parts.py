@@ -12,7 +12,7 @@ from vitrine.adapters.fetching.filtering import UrlFilter
 from vitrine.adapters.limits.settings import SettingsLimits
 from vitrine.adapters.notifications.bus import BusOptions
 from vitrine.adapters.notifications.drivers import notifier_for
-from vitrine.adapters.policy.authorizer import OsloAuthorizer
+from vitrine.adapters.policy.authorizer import OsloAuthorizer, RemoteChecks
 from vitrine.adapters.policy.protections import read_protections
 from vitrine.adapters.signatures.lazy import LazySignatures
 from vitrine.core import errors
@@ -63,10 +63,19 @@ def make_authorizer(settings: Settings) -> OsloAuthorizer:
     Raises:
         Misconfigured: It cannot be read.
     """
+    chosen = settings.policy
     return OsloAuthorizer(
-        policy_file=settings.policy.file,
-        policy_dirs=settings.policy.directories,
-        enforce_new_defaults=settings.policy.enforce_new_defaults,
+        policy_file=chosen.file,
+        policy_dirs=chosen.directories,
+        enforce_new_defaults=chosen.enforce_new_defaults,
+        remote=RemoteChecks(
+            content_type=chosen.remote_content_type,
+            timeout=chosen.remote_timeout,
+            verify=chosen.remote_verify,
+            ca_file=chosen.remote_cafile,
+            certificate=chosen.remote_certfile,
+            key=chosen.remote_keyfile,
+        ),
     )
 
 

@@ -81,16 +81,6 @@ WAITING: Final[Mapping[str, frozenset[str]]] = {
     "reading from a replica": frozenset({"DatabaseSettings.replica_url"}),
     "rules without scopes": frozenset({"PolicySettings.enforce_scope"}),
     "a default rule of another name": frozenset({"PolicySettings.default_rule"}),
-    "settings for rules that ask a remote service": frozenset(
-        {
-            "PolicySettings.remote_cafile",
-            "PolicySettings.remote_certfile",
-            "PolicySettings.remote_content_type",
-            "PolicySettings.remote_keyfile",
-            "PolicySettings.remote_timeout",
-            "PolicySettings.remote_verify",
-        }
-    ),
 }
 # For those who look for more files than the service does: they have the files, too.
 FOR_OTHERS: Final = frozenset({"Settings.search_path"})

@@ -82,17 +82,6 @@ UNBUILT: tuple[_Unbuilt, ...] = (
         "a default rule of another name",
         _differs_from("default"),
     ),
-    *(
-        _Unbuilt("oslo_policy", name, "settings for rules that ask a remote service")
-        for name in (
-            "remote_content_type",
-            "remote_ssl_verify_server_crt",
-            "remote_ssl_ca_crt_file",
-            "remote_ssl_client_crt_file",
-            "remote_ssl_client_key_file",
-            "remote_timeout",
-        )
-    ),
 )
 
 _UNREAD: Mapping[str, str] = MappingProxyType(

@@ -158,6 +158,28 @@ def _in_scope(rule: str, caller: _Caller) -> bool:
     return registered is None or caller.scope in registered.scope
 
 
+@attrs.frozen(kw_only=True)
+class RemoteChecks:
+    """How rules such as ``http://host/path`` ask the service that they name.
+
+    Attributes:
+        content_type: What they send: ``application/x-www-form-urlencoded`` or
+            ``application/json``.
+        timeout: Seconds to wait for the answer.
+        verify: Whether the certificate of an https service is verified.
+        ca_file: By which authorities; None for those of the system.
+        certificate: The file of the certificate that is shown to it.
+        key: The file of that certificate's key.
+    """
+
+    content_type: str = "application/x-www-form-urlencoded"
+    timeout: float = 60
+    verify: bool = False
+    ca_file: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
 class OsloAuthorizer(Authorizer):
     """Rules from a policy file, directories of such files, and the defaults.
 
@@ -166,12 +188,13 @@ class OsloAuthorizer(Authorizer):
     why, once. A file that does not exist, or no longer, leaves the defaults.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the files, what they mean, and when they are looked at
         self,
         *,
         policy_file: Path | None = None,
         policy_dirs: Sequence[Path] = (),
         enforce_new_defaults: bool = True,
+        remote: RemoteChecks | None = None,
         reload_interval: float = 1.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -183,6 +206,7 @@ class OsloAuthorizer(Authorizer):
                 the order of their names, those that begin with a dot left out.
             enforce_new_defaults: Whether a rule that changed in earlier releases
                 holds as it is now, and not also as it was.
+            remote: How rules ask other services.
             reload_interval: In seconds.
             monotonic: Tells the time, in seconds.
 
@@ -193,6 +217,7 @@ class OsloAuthorizer(Authorizer):
         self._policy_file = policy_file
         self._policy_dirs = tuple(policy_dirs)
         self._enforce_new_defaults = enforce_new_defaults
+        self._remote = remote or RemoteChecks()
         self._reload_interval = reload_interval
         self._monotonic = monotonic
         self._reloading = threading.Lock()
@@ -314,6 +339,12 @@ class OsloAuthorizer(Authorizer):
             ("policy_file", str((self._policy_file or none).absolute())),
             ("policy_dirs", [str(path.absolute()) for path in self._policy_dirs]),
             ("enforce_new_defaults", self._enforce_new_defaults),
+            ("remote_content_type", self._remote.content_type),
+            ("remote_timeout", self._remote.timeout),
+            ("remote_ssl_verify_server_crt", self._remote.verify),
+            ("remote_ssl_ca_crt_file", self._remote.ca_file),
+            ("remote_ssl_client_crt_file", self._remote.certificate),
+            ("remote_ssl_client_key_file", self._remote.key),
         ):
             configuration.set_override(name, value, group="oslo_policy")
         return configuration

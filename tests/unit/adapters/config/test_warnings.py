@@ -26,8 +26,6 @@ SWITCHED_ON = {
     "max_parallel_stores": "2",
     "task_pool_threads": "32",
     "enforce_scope": "false",
-    "remote_timeout": "5",
-    "remote_content_type": "application/json",
 }
 
 

@@ -14,7 +14,7 @@ from oslo_policy import _checks as checks
 from oslo_policy import policy as oslo
 
 from tests.contracts.authorization import CONTEXTS, TARGETS, AuthorizerContract
-from vitrine.adapters.policy.authorizer import OsloAuthorizer
+from vitrine.adapters.policy.authorizer import OsloAuthorizer, RemoteChecks
 from vitrine.core.context import Context
 from vitrine.core.errors import Misconfigured, Unavailable
 from vitrine.core.policy import RULES
@@ -337,3 +337,40 @@ def test_every_answer_is_the_one_that_oslo_policy_gives(
             assert policy.allows(rule, context, target) is theirs, rule
 
     agree()
+
+
+def test_a_remote_service_is_asked_as_the_operator_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Mapping[str, object]] = []
+
+    def post(url: str, **how: object) -> requests.Response:
+        asked.append({"url": url, **how})
+        answer = requests.Response()
+        answer.status_code, answer._content = 200, b"True"
+        return answer
+
+    monkeypatch.setattr(requests, "post", post)
+    files = [tmp_path / name for name in ("ca.pem", "certificate.pem", "key.pem")]
+    for file in files:
+        file.touch()
+    ca_file, certificate, key = map(str, files)
+    policy = OsloAuthorizer(
+        policy_file=written(tmp_path, 'get_image: "https://rules.example.org/image"\n'),
+        remote=RemoteChecks(
+            content_type="application/json",
+            timeout=3,
+            verify=True,
+            ca_file=ca_file,
+            certificate=certificate,
+            key=key,
+        ),
+    )
+
+    assert policy.allows("get_image", MEMBER, OWN)
+
+    [call] = asked
+    assert call["url"] == "https://rules.example.org/image"
+    assert "json" in call
+    assert call["timeout"] == 3
+    assert (call["verify"], call["cert"]) == (ca_file, (certificate, key))
