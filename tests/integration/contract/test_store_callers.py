@@ -37,6 +37,7 @@ def test_callers_whose_tokens_are_good_no_more_close_the_store_for_nobody_else(
     keystone.revoke(token)
     for _ in range(_TRIES):
         assert one.get(f"/v2/images/{mine['id']}/file").status_code == 503
+    for _ in range(_TRIES):
         answer = put_data(one, queued)
         assert answer.status_code == 503
         assert token not in answer.text

@@ -273,6 +273,20 @@ def test_writers_and_readers_of_callers_who_are_let_in_no_more_do_not_count(
     assert not _is_left_alone(flaky, guarded)
 
 
+def test_uploads_that_fail_count_though_there_is_nothing_to_remove_after_them(
+    flaky: FlakyStore, guarded: BreakingStore
+) -> None:
+    for number in range(THRESHOLD):
+        flaky.failure = errors.StoreUnavailable
+        with pytest.raises(errors.StoreUnavailable):
+            guarded.begin(_target(f"key{number}"), SERVICE)
+        flaky.failure = None
+        if number < THRESHOLD - 1:
+            guarded.discard(_target(f"key{number}"), None, SERVICE)
+
+    assert _is_left_alone(flaky, guarded)
+
+
 def test_a_caller_who_is_not_let_in_ends_no_row_of_failures(
     flaky: FlakyStore, guarded: BreakingStore
 ) -> None:
