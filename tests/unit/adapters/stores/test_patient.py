@@ -11,6 +11,7 @@ from typing import ClassVar, TypeVar
 
 import pytest
 
+from tests.support.processes import wait_until
 from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
 from vitrine.adapters.stores.memory import MemoryStore
 from vitrine.adapters.stores.patience import GivenUp, PatientCalls
@@ -175,6 +176,9 @@ def test_the_log_warns_once_each_time_that_many_threads_are_busy(
             gate.close()
             threads = []
             for number in range(4):
+                if number > 2:
+                    # The call may be under way before the warning is written.
+                    wait_until(lambda: bool(caplog.records), what="a warning")
                 assert len(caplog.records) == (number > 2)
                 threads.append(in_background(lambda: patient.run(gate.pass_, ignore)))
                 assert gate.reached.acquire(timeout=LONG)
