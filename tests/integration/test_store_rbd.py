@@ -33,6 +33,7 @@ from vitrine.testing.stores import (
     target_for,
     write_all,
 )
+from vitrine.testing.threads import at_once, results
 
 # So that what is away is known to be soon.
 IMPATIENT = """
@@ -336,6 +337,21 @@ def test_what_a_dead_reader_kept_is_removed_by_the_next_deletion(
     assert ceph.contents(pool) == []
 
 
+def test_several_services_may_delete_at_once_and_tidy_up_after_each_other(
+    ceph: Ceph, pool: str
+) -> None:
+    def work(_number: int) -> None:
+        store = store_in(ceph, rbd_store_pool=pool)  # with a connection and locks of its own
+        for _ in range(5):
+            url = put(store, patterned(MIB))
+            assert rest_of(store.open(url, SERVICE)) == patterned(MIB)
+            store.delete(url, SERVICE)
+
+    results(at_once(4, work))
+    store_in(ceph, rbd_store_pool=pool).discard(target_for(), None, SERVICE)
+    assert ceph.contents(pool) == []
+
+
 def test_what_others_threw_away_is_left_to_them(ceph: Ceph, pool: str, store: Store) -> None:
     ceph.rbd("create", "--size", "1", "theirs", pool=pool)
     ceph.rbd("trash", "mv", "theirs", pool=pool)
@@ -521,7 +537,8 @@ def _reader_in_another_process(ceph: Ceph, pool: str, url: str) -> Iterator[None
     begun, told = os.pipe()
     child = os.fork()
     if child == 0:
-        next(store.open(url, SERVICE).pieces())
+        reader = store.open(url, SERVICE)
+        next(reader.pieces())
         os.write(told, b".")
         signal.pause()
     try:

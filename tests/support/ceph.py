@@ -70,8 +70,9 @@ osd_data = {directory}/osd.0
 osd_objectstore = memstore
 memstore_device_bytes = {size}
 osd_op_num_shards = 2
-# Who has died is missed after so many seconds; 30 would be usual.
-osd_client_watch_timeout = 5
+# Who has died is missed after so many seconds; 30 would be usual, and the living speak up
+# every 5.
+osd_client_watch_timeout = 15
 
 [client.rgw]
 rgw_data = {directory}/rgw

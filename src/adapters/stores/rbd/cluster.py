@@ -79,19 +79,19 @@ class Access:
 
 @attrs.frozen(kw_only=True)
 class Link:
-    """A connection to a pool. Whatever is opened through it must keep it.
+    """A connection to a pool, which ends when nobody has this any more.
+
+    Whatever is opened through it must keep it, and be closed before it lets go.
 
     Attributes:
         ioctx: The pool.
         fsid: The id of the cluster.
         features: Of new images, as the cluster wants them.
-        rados: The connection itself, which ends when it is forgotten.
     """
 
     ioctx: Binding
     fsid: str
     features: int
-    rados: Binding
 
 
 class Cluster:
@@ -145,13 +145,6 @@ class Cluster:
                 self.forget()
             raise failure(number) from OSError(number, os.strerror(number))
 
-    def check(self, code: int) -> None:
-        """Raise what *code*, the result of an asynchronous call, says if it is negative."""
-        if code < 0:
-            if code == -_LOST:
-                self.forget()
-            raise failure(-code) from OSError(-code, os.strerror(-code))
-
     def forget(self) -> None:
         """Connect anew the next time. What was opened before keeps what it has."""
         with self._lock:
@@ -166,29 +159,37 @@ class Cluster:
         self._link = None
 
     def _connect(self) -> Link:
-        rados, rbd = self.bindings.rados, self.bindings.rbd
-        try:
-            handle = rados.Rados(
-                # An empty name makes it search; None would keep it from reading any.
-                conffile=self._access.conf or "",
-                rados_id=self._access.user,
-            )
-            self._configure(handle)
-            handle.connect()
-            ioctx = handle.open_ioctx(self._access.pool)
-            # A full cluster refuses what would else wait for room, for ever.
-            ioctx.set_osdmap_full_try()
-            features = int(rbd.RBD().features_from_string(handle.conf_get("rbd_default_features")))
-            return Link(
-                ioctx=ioctx,
-                fsid=str(handle.get_fsid()),
-                # Without this one nothing could be cloned from an image.
-                features=features | int(rbd.RBD_FEATURE_LAYERING),
-                rados=handle,
-            )
-        except self.bindings.errors as error:
-            number = abs(getattr(error, "errno", None) or errno.EIO)
-            raise errors.StoreUnavailable from OSError(number, os.strerror(number))
+        with contextlib.ExitStack() as undo:
+            try:
+                handle = self.bindings.rados.Rados(
+                    # An empty name makes it search; None would keep it from reading any.
+                    conffile=self._access.conf or "",
+                    rados_id=self._access.user,
+                )
+                undo.callback(handle.shutdown)
+                self._configure(handle)
+                handle.connect()
+                link = self._open_pool(handle)
+            except self.bindings.errors as error:
+                number = abs(getattr(error, "errno", None) or errno.EIO)
+                raise errors.StoreUnavailable from OSError(number, os.strerror(number))
+            undo.pop_all()
+        # The end of the process ends it anyway, whatever is open then.
+        weakref.finalize(link, _disconnect, handle, link.ioctx, os.getpid()).atexit = False
+        return link
+
+    def _open_pool(self, handle: Binding) -> Link:
+        rbd = self.bindings.rbd
+        ioctx = handle.open_ioctx(self._access.pool)
+        # A full cluster refuses what would else wait for room, for ever.
+        ioctx.set_osdmap_full_try()
+        features = int(rbd.RBD().features_from_string(handle.conf_get("rbd_default_features")))
+        return Link(
+            ioctx=ioctx,
+            fsid=str(handle.get_fsid()),
+            # Without this one nothing could be cloned from an image.
+            features=features | int(rbd.RBD_FEATURE_LAYERING),
+        )
 
     def _configure(self, handle: Binding) -> None:
         """Let nothing wait for ever, unless the operator of the cluster has set it so."""
@@ -204,6 +205,13 @@ class Cluster:
         # Ceph would name images and addresses in the log of the service.
         handle.conf_set("log_to_stderr", "false")
         handle.conf_set("err_to_stderr", "false")
+
+
+def _disconnect(handle: Binding, ioctx: Binding, pid: int) -> None:
+    """End a connection that nothing uses any more; Ceph does not do it by itself."""
+    if pid == os.getpid():
+        ioctx.close()
+        handle.shutdown()
 
 
 def _after_fork(cluster: Cluster | None) -> None:

@@ -1,9 +1,12 @@
 """What is asked of a pool, in the words of this service's errors."""
 
 import contextlib
+import hashlib
 import struct
 from collections.abc import Iterator
 from typing import Final
+
+import attrs
 
 from vitrine.adapters.stores.rbd.cluster import Binding, Cluster, Link, Refused
 from vitrine.core import errors
@@ -89,12 +92,22 @@ class Pool:
                 read_only=not watch,
             )
 
-    def open_to_read(self, name: str, snapshot: str | None) -> Binding:
-        """Open an image so that nobody removes it meanwhile, if the user has the right to."""
+    def open_to_read(self, name: str, snapshot: str | None) -> "ImageToRead":
+        """Open an image so that nobody removes it meanwhile, if the user has the right to.
+
+        It is opened twice for that: Ceph's library falls over its own threads now and
+        then when an image is opened at a snapshot and as one that may be written to.
+        """
+        guard: Binding | None = None
+        with contextlib.suppress(Refused):
+            guard = self.open(name)
         try:
-            return self.open(name, snapshot=snapshot)
-        except Refused:
-            return self.open(name, snapshot=snapshot, watch=False)
+            image = self.open(name, snapshot=snapshot, watch=False)
+        except BaseException:
+            if guard is not None:
+                self.close(guard)
+            raise
+        return ImageToRead(pool=self, image=image, guard=guard)
 
     @contextlib.contextmanager
     def opened(
@@ -189,6 +202,33 @@ class Pool:
         with self.cluster.calls():
             self._calls.trash_remove(self._link.ioctx, image_id)
 
+    @contextlib.contextmanager
+    def alone(self, with_what: str, seconds: int) -> Iterator[bool]:
+        """Keep other processes from the same for a while; say whether it worked.
+
+        Within the process it is for the caller to keep others from it. Two that remove one
+        image at once may wait for each other, in Ceph's library and without an end.
+
+        Args:
+            with_what: A name or an id.
+            seconds: After which it is over, if this process died.
+        """
+        # It is an attribute of the trash, whose name must be short.
+        name = "vitrine." + hashlib.sha256(with_what.encode()).hexdigest()[:32]
+        try:
+            # Taken before by this very connection, it is there: the answer was lost then.
+            with contextlib.suppress(errors.BlobExists), self.cluster.calls():
+                self._link.ioctx.lock_exclusive(_TRASH, name, "vitrine", duration=seconds)
+        except errors.BlobInUse:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            # To unlock would leave the attribute there, with nobody in it.
+            with contextlib.suppress(errors.VitrineError), self.cluster.calls():
+                self._link.ioctx.rm_xattr(_TRASH, f"lock.{name}")
+
     def is_there(self, image_id: str, snapshot_id: int | None) -> bool:
         """Ask whether there is an image, and its snapshot if one is given.
 
@@ -204,3 +244,24 @@ class Pool:
         _newest, count = _SNAPSHOTS.unpack_from(listed)
         ids = listed[_SNAPSHOTS.size : _SNAPSHOTS.size + count * _SNAPSHOT_ID.size]
         return snapshot_id is None or (snapshot_id,) in _SNAPSHOT_ID.iter_unpack(ids)
+
+
+@attrs.frozen(kw_only=True)
+class ImageToRead:
+    """An image that is being read.
+
+    Attributes:
+        pool: What it was opened in.
+        image: To read from; of this the cluster knows nothing.
+        guard: The same once more, by which the cluster knows; None where it must not.
+    """
+
+    pool: Pool
+    image: Binding
+    guard: Binding | None
+
+    def close(self) -> None:
+        """Close it, whether or not the cluster hears of it."""
+        self.pool.close(self.image)
+        if self.guard is not None:
+            self.pool.close(self.guard)

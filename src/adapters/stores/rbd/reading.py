@@ -2,31 +2,26 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Final
 
 import attrs
 
+from vitrine.adapters.stores.rbd.abreast import AHEAD, Abreast
 from vitrine.adapters.stores.rbd.cluster import Binding
-from vitrine.adapters.stores.rbd.pool import Pool
+from vitrine.adapters.stores.rbd.pool import ImageToRead
 from vitrine.core import errors
 from vitrine.ports.stores import BlobReader
 
 _PIECE: Final = 1024 * 1024  # bytes
 _ZEROS: Final = bytes(_PIECE)
-_AHEAD: Final = 8  # pieces that are asked for at a time
 
 
 @attrs.define
 class _Request:
-    offset: int
     length: int
-    completion: Binding = None
-    data: bytes = b""
+    answer: "Future[bytes]"
     sure: bool = False  # whether the image was still there after this was read
-
-    def arrived(self, _completion: Binding, data: bytes | None) -> None:
-        """Take what was read; None after an error. Called by a thread of Ceph's."""
-        self.data = data or b""
 
 
 class RbdReader(BlobReader):
@@ -39,8 +34,7 @@ class RbdReader(BlobReader):
 
     def __init__(
         self,
-        pool: Pool,
-        image: Binding,
+        opened: ImageToRead,
         *,
         snapshot: str | None,
         part: range,
@@ -49,32 +43,34 @@ class RbdReader(BlobReader):
         """Take an open image.
 
         Args:
-            pool: What it was opened in.
-            image: Belongs to the reader from now on.
+            opened: Belongs to the reader from now on.
             snapshot: At which it was opened; None for itself.
             part: The positions of the bytes wanted, all of which the image has.
             closed: Called with the image's id after it was closed.
         """
-        self._pool = pool
-        self._image: Binding | None = image
+        self._opened: ImageToRead | None = None
+        self._pool = opened.pool
         self._closed = closed
         self._length = len(part)
         self._next = part.start
         self._end = part.stop
         self._broken = False
         self._requests: deque[_Request] = deque()
+        self._abreast = Abreast()
+        image = opened.image
         self._image_id = str(image.id())
         self._snapshot_id = None if snapshot is None else int(image.snap_get_id(snapshot))
         # No piece comes from two objects, or zeros could hide beside data.
         self._step = min(_PIECE, int(image.stripe_unit()))
+        self._opened = opened
 
     @property
     def length(self) -> int:
         return self._length
 
     def pieces(self) -> Iterator[bytes]:
-        while self._image is not None:
-            self._ask_ahead(self._image)
+        while self._opened is not None:
+            self._ask_ahead(self._opened.image)
             if not self._requests:
                 return
             try:
@@ -91,44 +87,47 @@ class RbdReader(BlobReader):
         return None
 
     def close(self) -> None:
-        image, self._image = self._image, None
-        if image is None:
+        opened, self._opened = self._opened, None
+        if opened is None:
             return
-        # Which waits for what was asked for and is not wanted any more.
-        self._pool.close(image)
         self._requests.clear()
+        self._abreast.end()
+        opened.close()
         if not self._broken:
             # Else there is little hope, and who reads has waited long enough.
             self._closed(self._image_id)
 
+    def __del__(self) -> None:
+        # Before the connection goes, which it may with the last of its users.
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            self._abreast.end()
+            opened.close()
+
     def _ask_ahead(self, image: Binding) -> None:
-        while len(self._requests) < _AHEAD and self._next < self._end:
+        while len(self._requests) < AHEAD and self._next < self._end:
             length = min(self._step - self._next % self._step, self._end - self._next)
-            request = _Request(offset=self._next, length=length)
-            with self._pool.cluster.calls():
-                request.completion = image.aio_read(request.offset, request.length, request.arrived)
-            self._requests.append(request)
+            answer = self._abreast.call(image.read, self._next, length)
+            self._requests.append(_Request(length=length, answer=answer))
             self._next += length
 
     def _answer(self, request: _Request) -> bytes:
-        # They hold each other, and bytes that wait for a garbage collection are many.
-        completion, request.completion = request.completion, None
-        completion.wait_for_complete_and_cb()
         try:
-            self._pool.cluster.check(completion.get_return_value())
+            with self._pool.cluster.calls():
+                data = request.answer.result()
         except errors.VitrineError as error:
             # Nothing but the cluster can be at fault when the image was open.
             raise errors.StoreUnavailable from error.__cause__
-        if len(request.data) != request.length:
+        if len(data) != request.length:
             raise errors.StoreUnavailable
-        if not request.sure and request.data == _ZEROS[: request.length]:
+        if not request.sure and data == _ZEROS[: request.length]:
             self._make_sure()
-        return request.data
+        return data
 
     def _make_sure(self) -> None:
         """Raise unless the image is still there, so that zeros are what it holds."""
         for request in self._requests:
             # One question is enough for all that was read before it.
-            request.sure = bool(request.completion.is_complete())
+            request.sure = request.answer.done()
         if not self._pool.is_there(self._image_id, self._snapshot_id):
             raise errors.StoreUnavailable

@@ -25,6 +25,9 @@ _MARK: Final = "vitrine_deleted"
 _LOCKS: Final = 64
 _ATTEMPTS: Final = 4
 _PAUSE: Final = 0.1  # seconds between two attempts, at most
+# After so many seconds somebody else may go on with what a dead process was at.
+_NAMING: Final = 60
+_REMOVING: Final = 3600
 
 
 class Removal:
@@ -108,26 +111,32 @@ class Removal:
     # --- deletion, step by step ------------------------------------------------------
 
     def _delete(self, pool: Pool, name: str, snapshot: str | None) -> None:
-        ours = snapshot or SNAPSHOT
-        with self._names.of(name):
+        with self._names.of(name), pool.alone(f"name {name}", _NAMING) as alone:
+            if not alone:
+                raise errors.StoreUnavailable
             with pool.opened(name) as image:
                 image_id = str(image.id())
-                names = {each["name"] for each in image.list_snaps()}
-                if snapshot is not None and snapshot not in names:
-                    raise errors.BlobNotFound
-                if names - {ours} or self._has_clones(image):
-                    raise errors.BlobInUse
-                protected = ours in names and image.is_protected_snap(ours)
-                if protected:
-                    # Refused while there are clones of the kind that need it.
-                    image.unprotect_snap(ours)
-                try:
-                    image.metadata_set(_MARK, "yes")
-                    self._throw_away(pool, name, image_id)
-                except BaseException:
-                    self._take_back(image, ours, protected=protected)
-                    raise
-            self._purge_patiently(pool, image_id)
+                self._take_name(pool, image, name, snapshot)
+        self._purge_patiently(pool, image_id)
+
+    def _take_name(self, pool: Pool, image: Binding, name: str, snapshot: str | None) -> None:
+        """Move an image to the trash, if nothing depends on it."""
+        ours = snapshot or SNAPSHOT
+        names = {each["name"] for each in image.list_snaps()}
+        if snapshot is not None and snapshot not in names:
+            raise errors.BlobNotFound
+        if names - {ours} or self._has_clones(image):
+            raise errors.BlobInUse
+        protected = ours in names and image.is_protected_snap(ours)
+        if protected:
+            # Refused while there are clones of the kind that need it.
+            image.unprotect_snap(ours)
+        try:
+            image.metadata_set(_MARK, "yes")
+            self._throw_away(pool, name, str(image.id()))
+        except BaseException:
+            self._take_back(image, ours, protected=protected)
+            raise
 
     def _throw_away(self, pool: Pool, name: str, image_id: str) -> None:
         try:
@@ -153,14 +162,17 @@ class Removal:
         """Remove an image from the trash, unless somebody reads it."""
         with contextlib.suppress(errors.VitrineError):
             for _ in range(_ATTEMPTS):
-                with self._ids.of(image_id):
-                    if self._purge(pool, image_id):
-                        return
+                if self._purge(pool, image_id):
+                    return
                 # Perhaps another process is just at it.
                 time.sleep(random.uniform(_PAUSE / 10, _PAUSE))  # noqa: S311 - to get out of step
 
     def _purge(self, pool: Pool, image_id: str) -> bool:
         """Remove an image from the trash; return whether it is gone."""
+        with self._ids.of(image_id), pool.alone(f"id {image_id}", _REMOVING) as alone:
+            return alone and self._purge_alone(pool, image_id)
+
+    def _purge_alone(self, pool: Pool, image_id: str) -> bool:
         try:
             with pool.opened(id=image_id, watch=False) as image:
                 if list(image.watchers_list()):
@@ -174,7 +186,7 @@ class Removal:
         except errors.BlobInUse:
             return False
         except errors.BlobNotFound:
-            return True
+            pass
         return True
 
     def _remove_snapshots(self, image: Binding) -> None:

@@ -94,20 +94,19 @@ class RbdStore(Store):
         length: int | None = None,
     ) -> BlobReader:
         place, pool = self._locate(url), Pool(self._cluster)
-        image = pool.open_to_read(place.image, place.snapshot)
+        opened = pool.open_to_read(place.image, place.snapshot)
         try:
             with self._cluster.calls():
-                size = int(image.size())
+                size = int(opened.image.size())
                 end = size if length is None else min(size, offset + length)
                 return RbdReader(
-                    pool,
-                    image,
+                    opened,
                     snapshot=place.snapshot,
                     part=range(offset, max(offset, end)),
                     closed=self._removal.closed,
                 )
         except BaseException:
-            pool.close(image)
+            opened.close()
             raise
 
     def size(self, url: str, identity: StoreIdentity) -> int:

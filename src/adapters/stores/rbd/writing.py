@@ -4,10 +4,12 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Final
 
 import attrs
 
+from vitrine.adapters.stores.rbd.abreast import AHEAD, Abreast
 from vitrine.adapters.stores.rbd.cluster import Binding
 from vitrine.adapters.stores.rbd.places import SNAPSHOT, location, unfinished
 from vitrine.adapters.stores.rbd.pool import Pool
@@ -17,7 +19,6 @@ from vitrine.ports.stores import BlobTarget, BlobWriter, StoredBlob
 
 _PIECE: Final = 1024 * 1024  # bytes; a divisor of the size of every object
 _ZEROS: Final = bytes(_PIECE)
-_UNDER_WAY: Final = 8  # pieces
 _FIRST_SIZE: Final = 64 * _PIECE  # bytes
 
 
@@ -68,14 +69,15 @@ class RbdWriter(BlobWriter):
         # Who discards a session does so in a thread of its own.
         self._lock = threading.RLock()
         self._gathered = bytearray()
-        self._under_way: deque[tuple[Binding, bytes]] = deque()
+        self._under_way: deque[Future[int]] = deque()
+        self._abreast = Abreast()
         self._written = 0
         self._size = target.size or 0
         self._failure: errors.VitrineError | None = None
         self._ended = False
         self._committed = False
-        pool.create(self._name, self._size, form.order)
         self._image: Binding | None = None
+        pool.create(self._name, self._size, form.order)
         try:
             image = self._image = pool.open(self._name)
             with pool.cluster.calls():
@@ -117,6 +119,10 @@ class RbdWriter(BlobWriter):
                 self._failure = errors.StoreUnavailable()
             self._close()
 
+    def __del__(self) -> None:
+        # Before the connection goes, which it may with the last of its users.
+        self._close()
+
     # --- inside ----------------------------------------------------------------------
 
     def _go_on(self, work: Callable[[Binding], None]) -> None:
@@ -146,18 +152,14 @@ class RbdWriter(BlobWriter):
         if end > self._size:
             self._resize(image, max(end, 2 * self._size, _FIRST_SIZE))
         if not (self._thin and data == _ZEROS[: len(data)]):
-            while len(self._under_way) >= _UNDER_WAY:
+            while len(self._under_way) >= AHEAD:
                 self._wait_for_one()
-            with self._pool.cluster.calls():
-                completion = image.aio_write(data, self._written, _nothing)
-            # Ceph does not copy the data: it is to stay until it is written.
-            self._under_way.append((completion, data))
+            self._under_way.append(self._abreast.call(image.write, data, self._written))
         self._written = end
 
     def _wait_for_one(self) -> None:
-        completion, _data = self._under_way.popleft()
-        completion.wait_for_complete_and_cb()
-        self._pool.cluster.check(completion.get_return_value())
+        with self._pool.cluster.calls():
+            self._under_way.popleft().result()
 
     def _finish(self, image: Binding) -> None:
         if self._gathered:
@@ -191,13 +193,9 @@ class RbdWriter(BlobWriter):
     def _close(self) -> None:
         image, self._image = self._image, None
         if image is not None:
-            # Which waits for what is under way.
-            self._pool.close(image)
+            self._abreast.end()
             self._under_way.clear()
-
-
-def _nothing(_completion: Binding) -> None:
-    """Be called when a piece was written, by a thread of Ceph's."""
+            self._pool.close(image)
 
 
 def _ours(failure: errors.VitrineError) -> errors.VitrineError:

@@ -35,7 +35,7 @@ class _Fetchers(Fetchers):
 def opening(
     driver: StoreDriver,
     directory: Path,
-    values: Mapping[str, object] = {},  # noqa: B006 - nobody changes it
+    values: Mapping[str, object] = {},
     *,
     fetchers: Fetchers | None = None,
     store_id: str = "store",
