@@ -111,12 +111,13 @@ class RbdStore(Store):
 
     def size(self, url: str, identity: StoreIdentity) -> int:
         place, pool = self._locate(url), Pool(self._cluster)
-        image = pool.open(place.image, snapshot=place.snapshot, watch=False)
-        try:
-            with self._cluster.calls():
+        with pool.opened(place.image, watch=False) as image:
+            if place.snapshot is None:
                 return int(image.size())
-        finally:
-            pool.close(image)
+            sizes = {each["name"]: int(each["size"]) for each in image.list_snaps()}
+        if place.snapshot not in sizes:
+            raise errors.BlobNotFound
+        return sizes[place.snapshot]
 
     def delete(self, url: str, identity: StoreIdentity) -> None:
         place = self._locate(url)
