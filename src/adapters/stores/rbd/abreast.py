@@ -1,8 +1,8 @@
 """Several calls to Ceph at a time, for one transfer.
 
-Ceph's library has asynchronous calls of its own. Of those that Python can make, the last
-user may be told of the end before the library has done with it, and memory is lost
-(seen with 16.2, when several calls end at once). A few threads are as fast.
+Ceph's library has asynchronous calls of its own, which call back into Python from threads
+of the library, and hold what they were given until then. A few threads that make ordinary
+calls are about as fast, and leave the library nothing of ours to forget.
 """
 
 from collections.abc import Callable

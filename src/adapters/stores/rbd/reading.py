@@ -9,7 +9,7 @@ import attrs
 
 from vitrine.adapters.stores.rbd.abreast import AHEAD, Abreast
 from vitrine.adapters.stores.rbd.cluster import Binding
-from vitrine.adapters.stores.rbd.pool import ImageToRead
+from vitrine.adapters.stores.rbd.pool import Pool
 from vitrine.core import errors
 from vitrine.ports.stores import BlobReader
 
@@ -34,7 +34,8 @@ class RbdReader(BlobReader):
 
     def __init__(
         self,
-        opened: ImageToRead,
+        pool: Pool,
+        image: Binding,
         *,
         snapshot: str | None,
         part: range,
@@ -43,13 +44,14 @@ class RbdReader(BlobReader):
         """Take an open image.
 
         Args:
-            opened: Belongs to the reader from now on.
+            pool: What it was opened in.
+            image: Belongs to the reader from now on.
             snapshot: At which it was opened; None for itself.
             part: The positions of the bytes wanted, all of which the image has.
             closed: Called with the image's id after it was closed.
         """
-        self._opened: ImageToRead | None = None
-        self._pool = opened.pool
+        self._image: Binding | None = None
+        self._pool = pool
         self._closed = closed
         self._length = len(part)
         self._next = part.start
@@ -57,20 +59,19 @@ class RbdReader(BlobReader):
         self._broken = False
         self._requests: deque[_Request] = deque()
         self._abreast = Abreast()
-        image = opened.image
         self._image_id = str(image.id())
         self._snapshot_id = None if snapshot is None else int(image.snap_get_id(snapshot))
         # No piece comes from two objects, or zeros could hide beside data.
         self._step = min(_PIECE, int(image.stripe_unit()))
-        self._opened = opened
+        self._image = image
 
     @property
     def length(self) -> int:
         return self._length
 
     def pieces(self) -> Iterator[bytes]:
-        while self._opened is not None:
-            self._ask_ahead(self._opened.image)
+        while self._image is not None:
+            self._ask_ahead(self._image)
             if not self._requests:
                 return
             try:
@@ -87,22 +88,22 @@ class RbdReader(BlobReader):
         return None
 
     def close(self) -> None:
-        opened, self._opened = self._opened, None
-        if opened is None:
+        image, self._image = self._image, None
+        if image is None:
             return
         self._requests.clear()
         self._abreast.end()
-        opened.close()
+        self._pool.close(image)
         if not self._broken:
             # Else there is little hope, and who reads has waited long enough.
             self._closed(self._image_id)
 
     def __del__(self) -> None:
         # Before the connection goes, which it may with the last of its users.
-        opened, self._opened = self._opened, None
-        if opened is not None:
+        image, self._image = self._image, None
+        if image is not None:
             self._abreast.end()
-            opened.close()
+            self._pool.close(image)
 
     def _ask_ahead(self, image: Binding) -> None:
         while len(self._requests) < AHEAD and self._next < self._end:

@@ -94,30 +94,25 @@ class RbdStore(Store):
         length: int | None = None,
     ) -> BlobReader:
         place, pool = self._locate(url), Pool(self._cluster)
-        opened = pool.open_to_read(place.image, place.snapshot)
+        image = pool.open_to_read(place.image, place.snapshot)
         try:
             with self._cluster.calls():
-                size = int(opened.image.size())
+                size = int(image.size())
                 end = size if length is None else min(size, offset + length)
                 return RbdReader(
-                    opened,
+                    pool,
+                    image,
                     snapshot=place.snapshot,
                     part=range(offset, max(offset, end)),
                     closed=self._removal.closed,
                 )
         except BaseException:
-            opened.close()
+            pool.close(image)
             raise
 
     def size(self, url: str, identity: StoreIdentity) -> int:
-        place, pool = self._locate(url), Pool(self._cluster)
-        with pool.opened(place.image, watch=False) as image:
-            if place.snapshot is None:
-                return int(image.size())
-            sizes = {each["name"]: int(each["size"]) for each in image.list_snaps()}
-        if place.snapshot not in sizes:
-            raise errors.BlobNotFound
-        return sizes[place.snapshot]
+        place = self._locate(url)
+        return Pool(self._cluster).size(place.image, place.snapshot)
 
     def delete(self, url: str, identity: StoreIdentity) -> None:
         place = self._locate(url)
