@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Collection, Iterator
@@ -122,6 +123,11 @@ def in_background(act: Callable[[], object]) -> threading.Thread:
     return thread
 
 
+def is_waiting(thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame is not None and frame.f_code.co_name == "wait"
+
+
 def test_a_call_whose_turn_does_not_come_is_never_begun(gate: Gate) -> None:
     patient, undone, late = calls(threads=1), threading.Event(), list[object]()
     begun = threading.Event()
@@ -133,6 +139,8 @@ def test_a_call_whose_turn_does_not_come_is_never_begun(gate: Gate) -> None:
         late.append(result)
         undone.set()
 
+    # Whoever came first waits for long already.
+    wait_until(lambda: is_waiting(before), what="a caller that waits")
     patient._seconds = SHORT
     with pytest.raises(GivenUp):
         patient.run(begun.set, undo)
