@@ -130,8 +130,6 @@ def _sheepdog(_request: pytest.FixtureRequest, place: Path, _stack: ExitStack) -
     return Kind(
         single("sheepdog", sheepdog_store_port=sheepdog.port),
         {**sheepdog.environment, "PATH": path},
-        # While a command is being started, it counts the memory of the service once more.
-        allowed=160 * MIB,
     )
 
 

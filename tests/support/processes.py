@@ -190,20 +190,24 @@ class Program:
 
     def pids(self) -> list[int]:
         """The living processes of the group, the command's own first."""
-        found = []
+        return sorted(self._parents(), key=lambda pid: (pid != self.pid, pid))
+
+    def workers(self) -> list[int]:
+        """The living processes that the command started, without what those started."""
+        return sorted(pid for pid, parent in self._parents().items() if parent == self.pid)
+
+    def _parents(self) -> dict[int, int]:
+        """The living processes of the group, and the parent of each."""
+        found = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
                 # The name, in parentheses, may hold anything; what follows it is regular.
-                state, _parent, group = stat.read_text().rpartition(")")[2].split()[:3]
+                state, parent, group = stat.read_text().rpartition(")")[2].split()[:3]
             except OSError:
                 continue  # It ended while we looked.
             if int(group) == self.pid and state not in "XZ":
-                found.append(int(stat.parent.name))
-        return sorted(found, key=lambda pid: (pid != self.pid, pid))
-
-    def workers(self) -> list[int]:
-        """The living processes of the group without the command's own."""
-        return [pid for pid in self.pids() if pid != self.pid]
+                found[int(stat.parent.name)] = int(parent)
+        return found
 
     def rss(self) -> int:
         """Bytes resident, summed over the workers, or of the command if it has none."""

@@ -5,14 +5,14 @@ with a thread each; those that need others are not held up by it.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from vitrine.adapters.stores.circuit import Circuit, Passage
+from vitrine.adapters.stores.wrapping import WrappedStore
 from vitrine.core import errors
 from vitrine.ports.stores import (
-    Ability,
     Audience,
     BlobReader,
     BlobTarget,
@@ -25,7 +25,7 @@ from vitrine.ports.stores import (
 _log: Final = logging.getLogger(__name__)
 
 
-class BreakingStore(Store):
+class BreakingStore(WrappedStore):
     """Another store, behind a circuit.
 
     Only `StoreUnavailable` counts as a failure; any other answer is one. That a caller is
@@ -35,30 +35,8 @@ class BreakingStore(Store):
 
     def __init__(self, store: Store, circuit: Circuit) -> None:
         """Take the store, and a circuit of its own."""
-        self._store = store
+        super().__init__(store)
         self._watch = _Watch(store.id, circuit)
-
-    @property
-    def id(self) -> str:
-        return self._store.id
-
-    @property
-    def kind(self) -> str:
-        return self._store.kind
-
-    @property
-    def abilities(self) -> Ability:
-        return self._store.abilities
-
-    @property
-    def properties(self) -> Mapping[str, object]:
-        return self._store.properties
-
-    def holds(self, url: str) -> bool:
-        return self._store.holds(url)
-
-    def canonical(self, url: str) -> str:
-        return self._store.canonical(url)
 
     def begin(self, target: BlobTarget, identity: StoreIdentity) -> BlobWriter:
         with self._watch.call(answers=False):

@@ -1,13 +1,13 @@
 """A store whose callers wait for it only so long."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from vitrine.adapters.stores.patience import GivenUp, PatientCalls
+from vitrine.adapters.stores.wrapping import WrappedStore
 from vitrine.core import errors
 from vitrine.ports.stores import (
-    Ability,
     BlobReader,
     BlobTarget,
     BlobWriter,
@@ -19,7 +19,7 @@ from vitrine.ports.stores import (
 T = TypeVar("T")
 
 
-class PatientStore(Store):
+class PatientStore(WrappedStore):
     """Another store, whose every call is given up after a time.
 
     What was given up may be done after all, later: then it is undone. A writer or a reader
@@ -29,27 +29,8 @@ class PatientStore(Store):
 
     def __init__(self, store: Store, calls: PatientCalls) -> None:
         """Take the store, and who makes its calls."""
-        self._store = store
+        super().__init__(store)
         self._calls = calls
-
-    @property
-    def id(self) -> str:
-        return self._store.id
-
-    @property
-    def kind(self) -> str:
-        return self._store.kind
-
-    @property
-    def abilities(self) -> Ability:
-        return self._store.abilities
-
-    @property
-    def properties(self) -> Mapping[str, object]:
-        return self._store.properties
-
-    def holds(self, url: str) -> bool:
-        return self._store.holds(url)
 
     def begin(self, target: BlobTarget, identity: StoreIdentity) -> BlobWriter:
         def undo(writer: BlobWriter | None) -> None:

@@ -11,6 +11,7 @@ import pytest
 from vitrine.adapters.stores.breaker import BreakingStore
 from vitrine.adapters.stores.circuit import Circuit
 from vitrine.adapters.stores.memory import MemoryStore
+from vitrine.adapters.stores.wrapping import WrappedStore
 from vitrine.core import errors
 from vitrine.ports.stores import (
     SERVICE,
@@ -198,7 +199,8 @@ def test_whatever_a_store_can_do_is_handed_on() -> None:
         if not name.startswith("_") and (callable(member) or isinstance(member, property))
     }
 
-    assert {"begin", "canonical"} <= promised <= set(vars(BreakingStore))
+    handed_on = set(vars(BreakingStore)) | set(vars(WrappedStore))
+    assert {"begin", "canonical"} <= promised <= handed_on
 
 
 @pytest.mark.parametrize(
