@@ -200,6 +200,7 @@ class ImageData:
             except BaseException as failure:
                 self._give_up(upload, failure)
                 raise
+        self._audiences.tell(context, upload.image.id, written=True)
 
     def _check_size(self, size: int | None) -> None:
         if size is not None and size > self._rules.largest:
@@ -266,7 +267,6 @@ class ImageData:
         blob, fingerprint, virtual_size = self._write(upload, upload.writer, source, hold)
         upload.decided = True
         self._units.run(lambda unit: self._activate(unit, upload, blob, fingerprint, virtual_size))
-        self._audiences.tell(upload.caller, upload.image.id, written=True)
 
     def _write(
         self, upload: _Upload, writer: BlobWriter, source: Iterator[bytes], hold: Hold
