@@ -14,9 +14,6 @@ from vitrine.adapters.stores.cinder.devices import Device, Machine
 from vitrine.core import errors
 from vitrine.testing.stores import MIB, patterned
 
-# Eventlet, which os-brick's helpers import, warns of itself and of every fork.
-pytestmark = pytest.mark.filterwarnings("ignore:Using fork:DeprecationWarning")
-
 
 @pytest.fixture
 def host() -> ModuleType:

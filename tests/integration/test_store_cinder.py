@@ -37,12 +37,10 @@ from vitrine.testing.stores import (
 
 GIB = 1024 * MIB
 
-# Eventlet, which os-brick's helpers import, warns of every fork; the one that starts the program
-# for what needs root leaves one end of a pipe open.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Using fork:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed file <_io.TextIOWrapper name=[0-9]+ mode='w'"),
-]
+# What starts the program for what needs root leaves one end of a pipe open.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed file <_io.TextIOWrapper name=[0-9]+ mode='w'"
+)
 
 # Every call takes its time: a volume is made, attached, detached and deleted.
 FEW = settings(max_examples=3, deadline=None)

@@ -450,8 +450,6 @@ def test_a_client_that_the_cluster_shut_out_comes_again(
     assert lone_ceph.contents() == []
 
 
-# Where another test loaded os-brick, eventlet came with it.
-@pytest.mark.filterwarnings("ignore:Using fork:DeprecationWarning")
 def test_a_fork_leaves_the_connection_to_its_parent(ceph: Ceph, pool: str, store: Store) -> None:
     url = put(store, patterned(MIB))
     child = os.fork()

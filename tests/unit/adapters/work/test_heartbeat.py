@@ -180,8 +180,6 @@ def test_it_can_be_stopped_and_used_again(started: Start) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-# A library of the message bus, where another test has loaded it, warns of every fork.
-@pytest.mark.filterwarnings("ignore:Using fork:DeprecationWarning")
 def test_a_forked_process_has_a_thread_of_its_own_and_none_of_its_parents_leases(
     started: Start,
 ) -> None:
