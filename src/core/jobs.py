@@ -25,6 +25,8 @@ _PATIENCE_WITH_PENDING: Final = timedelta(minutes=120)
 class JobKind(enum.StrEnum):
     """What is done, by its name in the tasks API."""
 
+    IMPORT = "import"
+    API_IMAGE_IMPORT = "api_image_import"
     LOCATION_IMPORT = "location_import"
 
 
@@ -55,6 +57,7 @@ class Job:
         expires_at: From when on it need not be remembered; None before it ended.
         attempts: How often somebody began it.
         user_id: Who asked for it.
+        roles: With which roles, lower case.
         request_id: The request that asked for it.
         version: Counts the changes of the row, from 1.
     """
@@ -72,6 +75,7 @@ class Job:
     expires_at: datetime | None = None
     attempts: int = 0
     user_id: str | None = None
+    roles: frozenset[str] = frozenset()
     request_id: str | None = None
     version: int = 1
 

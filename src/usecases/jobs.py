@@ -20,6 +20,7 @@ from vitrine.usecases.units import Unit, Units
 _log: Final = logging.getLogger(__name__)
 
 _MOST_ATTEMPTS: Final = 10
+_LOOK_THROUGH: Final = 200  # waiting jobs, of which some may be for other processes
 _GIVEN_UP: Final = "It was begun again and again and never came to an end."
 
 
@@ -88,6 +89,11 @@ class Work:
         failed = job.failed(self._clock.now(), keep=self._keep, message=message)
         _end(unit, job, failed, EventType.TASK_FAILURE)
 
+    def report(self, unit: Unit, message: str) -> None:
+        """Let *unit* note how far the job is; that it was alive until now follows from it."""
+        job = self.step(unit)
+        unit.do(SaveJob(attrs.evolve(job, message=message, updated_at=self._clock.now())))
+
     def defer(self, unit: Unit) -> None:
         """Let *unit* note that this beginning of the job does not count."""
         job = self.step(unit)
@@ -121,6 +127,17 @@ class Handler(Protocol):
         """Add to *unit* what puts everything back."""
         ...
 
+    def here(self, job: Job) -> bool:  # noqa: ARG002 - for those who do not take every job
+        """Return whether this process can do *job*; others are left to other processes."""
+        return True
+
+    def clean_up(self, job: Job) -> None:  # noqa: ARG002 - for those who leave something
+        """Remove what is of no use when *job* has come to an end here, well or badly.
+
+        What this cannot do, or is not asked to because the process died, housekeeping does.
+        """
+        return
+
 
 class Runs:
     """Runs jobs. Safe in every process at once."""
@@ -147,8 +164,9 @@ class Runs:
         self._stopping = threading.Event()
 
     def due(self, limit: int) -> Sequence[str]:
-        """Return the ids of jobs that nobody works on, oldest first, at most *limit*."""
-        return [job.id for job in self._persistence.jobs.runnable(limit)]
+        """Return the ids of jobs that wait for this process, oldest first, at most *limit*."""
+        waiting = self._persistence.jobs.runnable(max(limit, _LOOK_THROUGH))
+        return [job.id for job in waiting if self._handlers[job.kind].here(job)][:limit]
 
     def stop(self) -> None:
         """Have what is running here left for others, as soon as it looks up."""
@@ -163,7 +181,15 @@ class Runs:
             job = self._units.run(lambda unit: self._begin(unit, job_id, holder))
             ended = job is not None and self._work(job, holder, hold)
         leases.drop(job_id, holder)
+        if job is not None and ended:
+            self._clean_up(job)
         return ended
+
+    def _clean_up(self, job: Job) -> None:
+        try:
+            self._handlers[job.kind].clean_up(job)
+        except errors.VitrineError as error:
+            _log.warning("What a task for image %s left stays for now: %s", job.image_id, error)
 
     def _begin(self, unit: Unit, job_id: str, holder: str) -> Job | None:
         # Only what is read under the lease counts.

@@ -128,6 +128,20 @@ class Image:
         """
         return self._become(Status.SAVING, now, attempts=self.attempts + 1)
 
+    def uploading(self, now: datetime) -> "Image":
+        """Return this image as one whose data is on its way to the staging place.
+
+        Its formats may be set later.
+
+        Raises:
+            NotAllowedNow: It is not queued.
+        """
+        return self._become(Status.UPLOADING, now, attempts=self.attempts + 1)
+
+    def staged(self, now: datetime, *, size: int) -> "Image":
+        """Return this image, which is uploading, with all of its data staged."""
+        return attrs.evolve(self, size=size, updated_at=whole_seconds(now))
+
     def active(  # noqa: PLR0913 - these are what is known of the data, and all of it
         self,
         now: datetime,
@@ -170,6 +184,18 @@ class Image:
             FormatsMissing: A format is not set.
         """
         return self._become(Status.IMPORTING, now, size=size, locations=locations)
+
+    def import_begun(self, now: datetime) -> "Image":
+        """Return this image as one that is being given its data from elsewhere.
+
+        What was staged was written by the attempt that counts already.
+
+        Raises:
+            NotAllowedNow: Its status does not lead to importing.
+            FormatsMissing: A format is not set.
+        """
+        fetched = self.status is not Status.UPLOADING
+        return self._become(Status.IMPORTING, now, attempts=self.attempts + fetched)
 
     def fingerprinted(self, now: datetime, *, checksum: str | None, digest: Digest) -> "Image":
         """Return this image with what its data hashes to, which nobody knew before.
