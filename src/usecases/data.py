@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from vitrine.core import errors, policy, quota
+from vitrine.core import errors, policy
 from vitrine.core.context import Context
 from vitrine.core.digests import Digests, Fingerprint
 from vitrine.core.events import EventType, Priority
@@ -28,7 +28,6 @@ from vitrine.ports.persistence import (
     OpenSession,
     Persistence,
     ReleaseReservations,
-    Reserve,
     SetHandle,
 )
 from vitrine.ports.signatures import Signatures, Verification
@@ -45,6 +44,7 @@ from vitrine.ports.stores import (
 from vitrine.ports.work import Heartbeat, Hold, Pump, Sink
 from vitrine.usecases.audiences import Audiences
 from vitrine.usecases.gate import Gate
+from vitrine.usecases.metering import Meter, Reservation, check_size
 from vitrine.usecases.reading import CopyReader
 from vitrine.usecases.sending import Sending, tell_sent
 from vitrine.usecases.units import Unit, Units
@@ -93,8 +93,7 @@ class _Upload:
     holder: str
     target: BlobTarget
     store: Store
-    limit: int | None
-    reserved: int
+    reservation: Reservation
     caller: Context
     identity: StoreIdentity
     handle: str | None = None
@@ -182,7 +181,7 @@ class ImageData:
             LeaseLost: The service took too long, and somebody else took over.
         """
         self._gate.check_may_change(context)
-        self._check_size(size)
+        check_size(size, self._rules.largest)
         store = self._stores.get(store_id or self._stores.default_id)
         if Ability.WRITE not in store.abilities:
             raise errors.StoreReadOnly(store.id)
@@ -202,10 +201,6 @@ class ImageData:
                 raise
         self._audiences.tell(context, upload.image.id, written=True)
 
-    def _check_size(self, size: int | None) -> None:
-        if size is not None and size > self._rules.largest:
-            raise errors.ImageTooLarge(self._rules.largest)
-
     def _begin(
         self, unit: Unit, context: Context, before: Image, store: Store, size: int | None
     ) -> _Upload:
@@ -224,15 +219,14 @@ class ImageData:
         holder = self._ids.new()
         unit.do(OpenSession(session, holder, self._heartbeat.ttl))
         image = unit.save(before, image, limits=self._upload_limits(owner))
-        limit = self._limits.of(owner, Resource.SIZE_TOTAL)
-        reserved = size or 0
-        if limit is not None:
-            # Nothing is reserved for an unknown size, which asks whether anything is left.
-            # After the save, which locks another row of the ledger: the end of an upload
-            # locks them in this order too, and two orders would be a deadlock.
-            first = Reserve(session.id, owner, Resource.SIZE_TOTAL, reserved or 1, limit)
-            unit.do(first)
-            reserved = first.amount
+        reservation = Reservation(
+            self._units,
+            session_id=session.id,
+            project=owner,
+            resource=Resource.SIZE_TOTAL,
+            limit=self._limits.of(owner, Resource.SIZE_TOTAL),
+        )
+        reservation.begin(unit, size)
         unit.tell_image(EventType.IMAGE_UPDATE, image)
         unit.tell_image(EventType.IMAGE_PREPARE, image, self._destination(store))
         return _Upload(
@@ -241,8 +235,7 @@ class ImageData:
             holder=holder,
             target=BlobTarget(session_id=session.id, key=session.key or image.id, size=size),
             store=store,
-            limit=limit,
-            reserved=reserved,
+            reservation=reservation,
             caller=context,
             identity=StoreIdentity(caller=context),
         )
@@ -280,7 +273,13 @@ class ImageData:
         verification = self._verification(upload)
         if verification is not None:
             sinks.append(verification.update)
-        meter = _Meter(source, upload, self._rules.largest, self._reserve, hold)
+        meter = Meter(
+            source,
+            size=upload.target.size,
+            largest=self._rules.largest,
+            check=lambda: _check_held(hold),
+            reservations=[upload.reservation],
+        )
         self._pump.run(iter(meter), sinks)
         meter.check_complete()
         if verification is not None:
@@ -288,8 +287,7 @@ class ImageData:
         virtual_size = None
         if inspection is not None:
             virtual_size = self._judge(upload.image, inspection)
-        if hold.lost:
-            raise errors.LeaseLost
+        _check_held(hold)
         return writer.commit(), digests.finish(), virtual_size
 
     def _verification(self, upload: _Upload) -> Verification | None:
@@ -303,11 +301,6 @@ class ImageData:
         if verdict.mismatch is not None:
             _log.warning("Image %s was accepted although: %s", image.id, verdict.mismatch)
         return verdict.virtual_size
-
-    def _reserve(self, upload: _Upload, amount: int) -> None:
-        owner = upload.image.owner or ""
-        more = Reserve(upload.session.id, owner, Resource.SIZE_TOTAL, amount, upload.limit)
-        self._units.run(lambda unit: unit.do(more))
 
     def _activate(
         self,
@@ -477,64 +470,9 @@ class ImageData:
         )
 
 
-class _Meter:
-    """Counts bytes on their way in, and stops those that must not come."""
-
-    def __init__(
-        self,
-        source: Iterator[bytes],
-        upload: _Upload,
-        largest: int,
-        reserve: Callable[[_Upload, int], None],
-        hold: Hold,
-    ) -> None:
-        self._source = source
-        self._upload = upload
-        self._largest = largest
-        self._reserve = reserve
-        self._hold = hold
-        self._reserved = upload.reserved
-        self._received = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self._source:
-            self._received += len(piece)
-            self._check()
-            yield piece
-
-    def _check(self) -> None:
-        size = self._upload.target.size
-        if size is not None and self._received > size:
-            raise errors.UploadTooLong(size)
-        if self._received > self._largest:
-            raise errors.ImageTooLarge(self._largest)
-        if self._hold.lost:
-            raise errors.LeaseLost
-        if self._upload.limit is not None and self._received > self._reserved:
-            self._grow(self._upload.limit)
-
-    def _grow(self, limit: int) -> None:
-        missing = self._received - self._reserved
-        step = max(missing, quota.next_step(self._reserved))
-        try:
-            self._reserve(self._upload, step)
-        except errors.QuotaExceeded:
-            # The comfortable step does not fit; exactly what has come may still.
-            if step == missing or limit < self._received:
-                raise
-            step = missing
-            self._reserve(self._upload, step)
-        self._reserved += step
-
-    def check_complete(self) -> None:
-        """Refuse fewer bytes than were announced.
-
-        Raises:
-            UploadCutShort: There were fewer.
-        """
-        size = self._upload.target.size
-        if size is not None and self._received != size:
-            raise errors.UploadCutShort(self._received, size)
+def _check_held(hold: Hold) -> None:
+    if hold.lost:
+        raise errors.LeaseLost
 
 
 def _abort(writer: BlobWriter, image: Image) -> None:
