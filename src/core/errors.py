@@ -212,6 +212,17 @@ class RangesUnsupported(Invalid):
         return "The store of this image cannot serve a part of it."
 
 
+@attrs.define(eq=False)
+class NotCacheable(Invalid):
+    """Only the data of active images can be cached."""
+
+    image_id: str
+    status: str
+
+    def __str__(self) -> str:
+        return f"Image {self.image_id} is {self.status}; only active images can be cached."
+
+
 # --- facts: permission ---------------------------------------------------------------
 
 
@@ -448,6 +459,14 @@ class CopyNotFound(NotFound):
 
 
 @attrs.define(eq=False)
+class CacheDisabled(NotFound):
+    """This service has no image cache."""
+
+    def __str__(self) -> str:
+        return "This service has no image cache."
+
+
+@attrs.define(eq=False)
 class StoresUnnamed(NotFound):
     """There is one store, which has no name, and so there is no list of stores."""
 
@@ -596,6 +615,14 @@ class PropertyPresent(Conflict):
 
     def __str__(self) -> str:
         return f"The property '{self.name}' already exists."
+
+
+@attrs.define(eq=False)
+class NodesUnknown(Conflict):
+    """The cache of each node is kept by itself, so that none knows of another."""
+
+    def __str__(self) -> str:
+        return "Which nodes have an image cached is not known here."
 
 
 @attrs.define(eq=False)
@@ -824,6 +851,14 @@ class UnsatisfiableRange(RangeNotSatisfiable):
 
 
 @attrs.define(eq=False)
+class CacheUnavailable(Unavailable):
+    """The image cache cannot be read or written."""
+
+    def __str__(self) -> str:
+        return "The image cache cannot be used now."
+
+
+@attrs.define(eq=False)
 class StoreUnavailable(Unavailable):
     """The store does not answer, or does not accept data."""
 
@@ -845,6 +880,36 @@ class SourceUnavailable(Unavailable):
 
     def __str__(self) -> str:
         return "The URL cannot be fetched at the moment."
+
+
+@attrs.define(eq=False)
+class WorkerUnreachable(Unavailable):
+    """The worker that has the image's staged data cannot be reached."""
+
+    def __str__(self) -> str:
+        return "The part of the service that holds the staged data cannot be reached."
+
+
+@attrs.define(eq=False)
+class WorkerFailed(Unavailable):
+    """The worker that has the image's staged data does not answer sensibly."""
+
+    def __str__(self) -> str:
+        return "The part of the service that holds the staged data does not answer as it should."
+
+
+@attrs.define(eq=False)
+class RemoteRefused(Unavailable):
+    """The image service of another region does not give out what an import asks it for.
+
+    Attributes:
+        reason: Why, a phrase without a full stop; names no host and no address.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The image cannot be had from the other region: {self.reason}."
 
 
 @attrs.define(eq=False)
