@@ -60,6 +60,14 @@ class Unavailable(VitrineError):
     """A part the service depends on is away; the same request may succeed later."""
 
 
+class Unreachable(VitrineError):
+    """Who alone can answer the request could not be reached."""
+
+
+class Misanswered(VitrineError):
+    """Who alone can answer the request was asked, and gave no answer to hand on."""
+
+
 class Broken(VitrineError):
     """The service is at fault, by its configuration or by a defect."""
 
@@ -475,6 +483,14 @@ class StoresUnnamed(NotFound):
 
 
 @attrs.define(eq=False)
+class StagingDisabled(NotFound):
+    """The operator does not let callers import data that they send beforehand."""
+
+    def __str__(self) -> str:
+        return "Data cannot be staged here."
+
+
+@attrs.define(eq=False)
 class SourceNotFound(NotFound):
     """The origin has nothing at the URL, or does not give it out."""
 
@@ -883,7 +899,7 @@ class SourceUnavailable(Unavailable):
 
 
 @attrs.define(eq=False)
-class WorkerUnreachable(Unavailable):
+class WorkerUnreachable(Unreachable):
     """The worker that has the image's staged data cannot be reached."""
 
     def __str__(self) -> str:
@@ -891,7 +907,7 @@ class WorkerUnreachable(Unavailable):
 
 
 @attrs.define(eq=False)
-class WorkerFailed(Unavailable):
+class WorkerFailed(Misanswered):
     """The worker that has the image's staged data does not answer sensibly."""
 
     def __str__(self) -> str:

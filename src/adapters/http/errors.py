@@ -42,7 +42,9 @@ STATUS_OF_KIND: Mapping[type[errors.VitrineError], int] = MappingProxyType(
         errors.Unsupported: 415,
         errors.RangeNotSatisfiable: 416,
         errors.Broken: 500,
+        errors.Misanswered: 502,
         errors.Unavailable: 503,
+        errors.Unreachable: 504,
     }
 )
 """What each kind of error becomes unless its operation says otherwise."""

@@ -1,0 +1,1 @@
+"""Other workers of this service."""

@@ -1,0 +1,101 @@
+"""Which worker has what an import needs, and how requests get there.
+
+Staged data lies where it was taken; the image says where that was. A worker that is
+asked for something that needs it passes the request on, once: what was passed on to it
+is answered by it, whatever the image says. And since a job is begun by whoever sees it
+first, each worker asks here whether it is one for itself.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from vitrine.core import errors
+from vitrine.core.images.image import Image
+from vitrine.core.images.status import Status
+from vitrine.core.importing import STAGE_HOST
+from vitrine.core.jobs import Job
+from vitrine.core.sessions import blob_key
+from vitrine.ports.clock import Clock
+from vitrine.ports.peers import PassedAnswer, PassedRequest, Peers
+from vitrine.ports.persistence import Persistence
+from vitrine.ports.staging import Staging
+
+_STAGED: Final = frozenset({Status.UPLOADING, Status.IMPORTING})
+_LEFT_TO_OTHERS: Final = timedelta(minutes=60)
+"""For so long a job is left to whoever has its data. If that one is gone for ever somebody
+has to say so, and the import fails. It is the time after which another import may take the
+image over, too."""
+
+
+class Workers:
+    """This worker, and the others."""
+
+    def __init__(
+        self,
+        *,
+        peers: Peers,
+        persistence: Persistence,
+        staging: Staging,
+        clock: Clock,
+        own: str | None,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            peers: The others.
+            persistence: Tells which images are staged where.
+            staging: What is staged here.
+            clock: Tells how long a job has been waiting.
+            own: Where others reach this worker; None if nobody said so.
+        """
+        self._peers = peers
+        self._persistence = persistence
+        self._staging = staging
+        self._clock = clock
+        self._own = own
+
+    @property
+    def own(self) -> str | None:
+        """Where others reach this worker, to be recorded with what is staged here."""
+        return self._own
+
+    def elsewhere(self, image: Image) -> str | None:
+        """Return the worker that has the staged data of *image*, None if it is this one."""
+        host = image.properties.get(STAGE_HOST)
+        if not host or image.status not in _STAGED or _same(host, self._own):
+            return None
+        return host
+
+    def pass_on(self, worker: str, request: PassedRequest) -> PassedAnswer:
+        """Have *worker*, which `elsewhere` returned, answer a request.
+
+        Raises:
+            WorkerUnreachable, WorkerFailed: It does not.
+        """
+        return self._peers.send(worker, request)
+
+    def here(self, job: Job) -> bool:
+        """Return whether this worker is the one to do a job that needs staged data.
+
+        It is if the data is here, whatever the image says: workers may share a staging
+        place, or an address.
+        """
+        record = self._persistence.images.get(job.image_id or "")
+        if record is None or record.image.status not in _STAGED or self._has(record.image):
+            return True
+        return self._clock.now() - job.updated_at >= _LEFT_TO_OTHERS
+
+    def _has(self, image: Image) -> bool:
+        for attempt in range(image.attempts, 0, -1):
+            try:
+                self._staging.size(blob_key(image.id, attempt))
+            except errors.BlobNotFound:
+                continue
+            except errors.StoreUnavailable:
+                return False
+            return True
+        return False
+
+
+def _same(one: str, other: str | None) -> bool:
+    return other is not None and one.rstrip("/") == other.rstrip("/")
