@@ -9,17 +9,16 @@ import attrs
 
 from vitrine.core import errors, policy
 from vitrine.core.context import Context
-from vitrine.core.digests import Digests, Fingerprint
 from vitrine.core.events import EventType, Priority
 from vitrine.core.images import ranges
-from vitrine.core.images.formats import FormatRules, judge, needs_inspection
+from vitrine.core.images.formats import FormatRules
 from vitrine.core.images.image import Image, Location
 from vitrine.core.images.status import Status
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session, SessionKind, blob_key
 from vitrine.core.signatures import signature_of
 from vitrine.ports.clock import Clock, Ids
-from vitrine.ports.inspection import InspectionStream, Inspector
+from vitrine.ports.inspection import Inspector
 from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import (
@@ -30,7 +29,7 @@ from vitrine.ports.persistence import (
     ReleaseReservations,
     SetHandle,
 )
-from vitrine.ports.signatures import Signatures, Verification
+from vitrine.ports.signatures import Signatures
 from vitrine.ports.stores import (
     Ability,
     BlobReader,
@@ -41,8 +40,9 @@ from vitrine.ports.stores import (
     StoreIdentity,
     Stores,
 )
-from vitrine.ports.work import Heartbeat, Hold, Pump, Sink
+from vitrine.ports.work import Heartbeat, Hold, Pump
 from vitrine.usecases.audiences import Audiences
+from vitrine.usecases.examining import Examiner, Findings
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.metering import Meter, Reservation, check_size
 from vitrine.usecases.reading import CopyReader
@@ -127,8 +127,12 @@ class ImageData:
         self._units = units
         self._gate = gate
         self._stores = stores
-        self._inspector = inspector
-        self._signatures = signatures
+        self._examiner = Examiner(
+            inspector=inspector,
+            signatures=signatures,
+            algorithm=rules.algorithm,
+            formats=rules.formats,
+        )
         self._limits = limits
         self._notifier = notifier
         self._pump = pump
@@ -257,22 +261,14 @@ class ImageData:
         if upload.handle is not None:
             command = SetHandle(upload.session.id, upload.handle)
             self._units.run(lambda unit: unit.do(command))
-        blob, fingerprint, virtual_size = self._write(upload, upload.writer, source, hold)
+        blob, findings = self._write(upload, upload.writer, source, hold)
         upload.decided = True
-        self._units.run(lambda unit: self._activate(unit, upload, blob, fingerprint, virtual_size))
+        self._units.run(lambda unit: self._activate(unit, upload, blob, findings))
 
     def _write(
         self, upload: _Upload, writer: BlobWriter, source: Iterator[bytes], hold: Hold
-    ) -> tuple[StoredBlob, Fingerprint, int | None]:
-        digests = Digests(self._rules.algorithm)
-        inspection: InspectionStream | None = None
-        sinks: list[Sink] = [writer.write, *(hasher.update for hasher in digests.hashers)]
-        if needs_inspection(upload.image.container_format):
-            inspection = self._inspector.begin()
-            sinks.append(inspection.feed)
-        verification = self._verification(upload)
-        if verification is not None:
-            sinks.append(verification.update)
+    ) -> tuple[StoredBlob, Findings]:
+        examination = self._examiner.begin(upload.image, upload.caller)
         meter = Meter(
             source,
             size=upload.target.size,
@@ -280,36 +276,13 @@ class ImageData:
             check=lambda: _check_held(hold),
             reservations=[upload.reservation],
         )
-        self._pump.run(iter(meter), sinks)
+        self._pump.run(iter(meter), [writer.write, *examination.sinks])
         meter.check_complete()
-        if verification is not None:
-            verification.finish()
-        virtual_size = None
-        if inspection is not None:
-            virtual_size = self._judge(upload.image, inspection)
+        findings = examination.finish()
         _check_held(hold)
-        return writer.commit(), digests.finish(), virtual_size
+        return writer.commit(), findings
 
-    def _verification(self, upload: _Upload) -> Verification | None:
-        signature = signature_of(upload.image.properties)
-        if signature is None:
-            return None
-        return self._signatures.begin(signature, upload.caller)
-
-    def _judge(self, image: Image, inspection: InspectionStream) -> int | None:
-        verdict = judge(inspection.finish(), image.disk_format or "", self._rules.formats)
-        if verdict.mismatch is not None:
-            _log.warning("Image %s was accepted although: %s", image.id, verdict.mismatch)
-        return verdict.virtual_size
-
-    def _activate(
-        self,
-        unit: Unit,
-        upload: _Upload,
-        blob: StoredBlob,
-        fingerprint: Fingerprint,
-        virtual_size: int | None,
-    ) -> None:
+    def _activate(self, unit: Unit, upload: _Upload, blob: StoredBlob, findings: Findings) -> None:
         before = self._current(upload)
         metadata = dict(blob.metadata)
         if self._stores.multiple:
@@ -317,9 +290,9 @@ class ImageData:
         image = before.active(
             self._clock.now(),
             size=blob.size,
-            virtual_size=virtual_size,
-            checksum=fingerprint.checksum,
-            digest=fingerprint.digest,
+            virtual_size=findings.virtual_size,
+            checksum=findings.fingerprint.checksum,
+            digest=findings.fingerprint.digest,
             locations=(Location(url=blob.url, metadata=metadata),),
         )
         unit.do(HoldLease(upload.session.id, upload.holder))
