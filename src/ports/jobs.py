@@ -7,6 +7,7 @@ from typing import Protocol
 import attrs
 
 from vitrine.core.jobs import Job
+from vitrine.core.tasks import TaskQuery
 
 
 @attrs.frozen
@@ -44,6 +45,17 @@ class Jobs(Protocol):
 
         Those whose lease nobody holds, or has expired; oldest first, at most *limit*.
         """
+        ...
+
+    def page(self, query: TaskQuery) -> Sequence[Job]:
+        """Return the jobs that *query* admits, in its order, at most its limit.
+
+        The answer is what `TaskQuery.page` gives.
+        """
+        ...
+
+    def of_image(self, image_id: str, now: datetime) -> Sequence[Job]:
+        """Return the jobs of an image that are still remembered, newest first."""
         ...
 
     def forget(self, now: datetime) -> int:

@@ -20,7 +20,7 @@ _log: Final = logging.getLogger(__name__)
 
 _BATCH: Final = 100  # sessions looked at in one round
 _KEEP_COMMITS: Final = timedelta(hours=2)
-_PAUSE_OF_JOBS: Final = timedelta(minutes=10)  # there is no index to find old ones by
+_PAUSE_OF_JOBS: Final = timedelta(minutes=10)
 _CUT_OFF: Final = "The upload was cut off."
 
 

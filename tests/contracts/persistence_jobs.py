@@ -19,6 +19,7 @@ from tests.contracts.persistence_base import (
 from tests.support import strategies
 from vitrine.core.errors import StaleJob
 from vitrine.core.jobs import Job, JobKind, JobStatus
+from vitrine.core.tasks import TIMES, TaskField, TaskIs, TaskQuery
 from vitrine.ports.jobs import CreateJob, SaveJob
 from vitrine.ports.persistence import CreateImage, Persistence
 from vitrine.testing.threads import at_once, results
@@ -56,8 +57,46 @@ def _jobs() -> st.SearchStrategy[Job]:
         expires_at=st.none() | strategies.exact_moments(),
         attempts=st.integers(0, 1000),
         user_id=st.none() | text,
+        roles=st.frozensets(text, max_size=3),
         request_id=st.none() | text,
     )
+
+
+def _few() -> st.SearchStrategy[Job]:
+    """Return jobs that differ little, so that lists of them have much to decide."""
+    word = st.sampled_from(["", "A", "a", "a ", "\u00e9", "\uffff", "\U0001f600"])
+    moment = st.sampled_from([NOON, NOON + timedelta(microseconds=1), NOON + KEEP])
+    return st.builds(
+        Job,
+        id=st.uuids().map(str),
+        kind=st.sampled_from(JobKind),
+        image_id=st.none() | word,
+        owner=st.none() | word,
+        created_at=moment,
+        updated_at=moment,
+        status=st.sampled_from(JobStatus),
+        expires_at=st.none() | moment,
+        user_id=st.none() | word,
+        request_id=st.none() | word,
+    )
+
+
+@st.composite
+def _queries(draw: st.DrawFn, jobs: list[Job]) -> TaskQuery:
+    word = st.sampled_from(["", "A", "a", "a ", "\u00e9", "\x00", "nobody"])
+    text = st.sampled_from(sorted(set(TaskField) - TIMES))
+    query = TaskQuery(
+        now=draw(st.sampled_from([NOON - KEEP, NOON, NOON + timedelta(microseconds=1)])),
+        project=draw(st.none() | word),
+        everything=draw(st.booleans()),
+        filters=tuple(draw(st.lists(st.builds(TaskIs, text, word), max_size=1))),
+        sort=draw(st.sampled_from(TaskField)),
+        descending=draw(st.booleans()),
+        limit=draw(st.integers(1, 4)),
+    )
+    if jobs and draw(st.booleans()):
+        return attrs.evolve(query, after=query.position(draw(st.sampled_from(jobs))))
+    return query
 
 
 def created(persistence: Persistence, job: Job) -> Job:
@@ -151,3 +190,48 @@ class JobsContract(PersistenceContractBase):
         assert persistence.jobs.get(done.id) is None
         assert persistence.jobs.get(later.id) == later
         assert persistence.jobs.get(living.id) == living
+
+    def test_a_page_holds_what_the_query_admits_in_its_order(
+        self, persistence: Persistence
+    ) -> None:
+        jobs: list[Job] = []
+
+        @self.examples
+        @hypothesis.given(st.lists(_few(), max_size=3), st.data())
+        def holds(new: list[Job], data: st.DataObject) -> None:
+            jobs.extend(created(persistence, attrs.evolve(job, id=new_id())) for job in new)
+            query = data.draw(_queries(jobs))
+            assert list(persistence.jobs.page(query)) == query.page(jobs)
+
+        holds()
+
+    @pytest.mark.parametrize("descending", [True, False])
+    def test_pages_one_after_the_other_hold_every_task_once(
+        self, persistence: Persistence, *, descending: bool
+    ) -> None:
+        for number in range(9):
+            job = attrs.evolve(a_job(number // 3), owner=[None, "p", "q"][number % 3])
+            created(persistence, job if number % 2 else job.failed(NOON, keep=KEEP, message=""))
+        for sort in TaskField:
+            query = TaskQuery(now=NOON, everything=True, sort=sort, descending=descending)
+            whole = [job.id for job in persistence.jobs.page(query)]
+            assert len(set(whole)) == 9
+            paged: list[str] = []
+            query = attrs.evolve(query, limit=2)
+            while page := persistence.jobs.page(query):
+                paged += [job.id for job in page]
+                query = attrs.evolve(query, after=query.position(page[-1]))
+            assert paged == whole
+
+    def test_the_tasks_of_an_image_are_its_own_newest_first_until_they_expire(
+        self, persistence: Persistence
+    ) -> None:
+        image_id = new_id()
+        jobs = [attrs.evolve(a_job(second), image_id=image_id) for second in (2, 1, 3)]
+        jobs[0] = jobs[0].failed(NOON, keep=KEEP, message="no")
+        for job in [*jobs, a_job(), attrs.evolve(a_job(), image_id=None)]:
+            created(persistence, job)
+        late = NOON + KEEP - timedelta(microseconds=1)
+        assert list(persistence.jobs.of_image(image_id, late)) == [jobs[2], jobs[0], jobs[1]]
+        assert list(persistence.jobs.of_image(image_id, NOON + KEEP)) == [jobs[2], jobs[1]]
+        assert list(persistence.jobs.of_image("\x00", NOON)) == []

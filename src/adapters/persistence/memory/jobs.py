@@ -8,6 +8,7 @@ import attrs
 from vitrine.adapters.persistence.memory.tables import Tables
 from vitrine.core.errors import StaleJob
 from vitrine.core.jobs import Job
+from vitrine.core.tasks import TaskQuery, is_remembered
 from vitrine.ports.jobs import CreateJob, JobCommand, Jobs
 
 
@@ -30,6 +31,18 @@ class MemoryJobs(Jobs):
                 and ((lease := self._tables.leases.get(key)) is None or lease.until <= moment)
             ]
         return sorted(free, key=lambda job: (job.created_at, job.id))[:limit]
+
+    def page(self, query: TaskQuery) -> Sequence[Job]:
+        with self._tables.alone():
+            jobs = [job for _, job in self._tables.jobs.items()]
+        # Outside of the lock: a long list keeps nobody waiting.
+        return query.page(jobs)
+
+    def of_image(self, image_id: str, now: datetime) -> Sequence[Job]:
+        with self._tables.alone():
+            jobs = [job for _, job in self._tables.jobs.items()]
+        found = [job for job in jobs if job.image_id == image_id and is_remembered(job, now)]
+        return sorted(found, key=lambda job: (job.created_at, job.id), reverse=True)
 
     def forget(self, now: datetime) -> int:
         with self._tables.alone():

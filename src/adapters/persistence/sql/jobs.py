@@ -1,7 +1,9 @@
 """Jobs: their table, their rows, reading and writing them."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 import orjson
@@ -20,6 +22,7 @@ from vitrine.adapters.persistence.sql.types import (
 )
 from vitrine.core import errors
 from vitrine.core.jobs import Job, JobKind, JobStatus
+from vitrine.core.tasks import TIMES, TaskField, TaskQuery
 from vitrine.ports.jobs import CreateJob, JobCommand, Jobs
 
 jobs: Final = sa.Table(
@@ -40,9 +43,13 @@ jobs: Final = sa.Table(
     sa.Column("message", Document, nullable=False),
     sa.Column("input", Document, nullable=False),
     sa.Column("result", Document),
+    # Of who asked for it, a JSON array; null stands for none, as in rows of older releases.
+    sa.Column("roles", Document),
     sa.Index("jobs_status", "status", "created_at", "id"),
     sa.Index("jobs_image", "image_id", "created_at", "id"),
     sa.Index("jobs_owner", "owner", "created_at", "id"),
+    sa.Index("jobs_created_at", "created_at", "id"),
+    sa.Index("jobs_expires_at", "expires_at"),
     mysql_row_format="DYNAMIC",
 )
 
@@ -64,6 +71,7 @@ def _to_row(job: Job) -> dict[str, Any]:
         "message": job.message,
         "input": _to_json(job.input),
         "result": None if job.result is None else _to_json(job.result),
+        "roles": orjson.dumps(sorted(job.roles)).decode() if job.roles else None,
     }
 
 
@@ -84,6 +92,7 @@ def _from_row(row: sa.Row[Any]) -> Job:
         message=row.message,
         input=orjson.loads(row.input),
         result=None if row.result is None else orjson.loads(row.result),
+        roles=frozenset() if row.roles is None else frozenset(orjson.loads(row.roles)),
     )
 
 
@@ -106,6 +115,66 @@ _RUNNABLE: Final = (
     .limit(sa.bindparam("limit"))
 )
 _FORGET: Final = sa.delete(jobs).where(jobs.c.expires_at <= sa.bindparam("now"))
+_OF_IMAGE: Final = (
+    sa.select(jobs)
+    .where(
+        jobs.c.image_id == sa.bindparam("image_id"),
+        jobs.c.expires_at.is_(None) | (jobs.c.expires_at > sa.bindparam("now")),
+    )
+    .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+)
+
+
+# --- lists ---------------------------------------------------------------------------
+
+_COLUMNS: Final[Mapping[TaskField, sa.Column[Any]]] = MappingProxyType(
+    {field: jobs.c["kind" if field is TaskField.TYPE else field.value] for field in TaskField}
+)
+
+
+def _sorted_by(field: TaskField) -> sa.ColumnElement[Any]:
+    """Return what rows are sorted by; engines differ in where they put null."""
+    column = _COLUMNS[field]
+    if not column.nullable:
+        return column
+    return sa.func.coalesce(column, 0 if field in TIMES else "", type_=column.type)
+
+
+def _statement(query: TaskQuery) -> sa.Select[Any] | None:
+    """Return how *query* is asked; None when nothing can match."""
+    if any(not storable(each.value) for each in query.filters):
+        return None
+    now = to_moment(query.now)
+    statement = sa.select(jobs).where(jobs.c.expires_at.is_(None) | (jobs.c.expires_at > now))
+    if not query.everything:
+        owned = jobs.c.owner.is_(None)
+        if query.project is not None and storable(query.project):
+            owned |= jobs.c.owner == query.project
+        statement = statement.where(owned)
+    for each in query.filters:
+        statement = statement.where(_COLUMNS[each.field] == each.value)
+    columns = [_sorted_by(field) for field in query.order]
+    if query.after is not None:
+        statement = statement.where(_behind(columns, query))
+    order = [column.desc() if query.descending else column.asc() for column in columns]
+    return statement.order_by(*order).limit(query.limit)
+
+
+def _behind(columns: Sequence[sa.ColumnElement[Any]], query: TaskQuery) -> sa.ColumnElement[bool]:
+    compare = operator.lt if query.descending else operator.gt
+    marks = [
+        sa.literal(to_moment(value) if isinstance(value, datetime) else value, column.type)
+        for column, value in zip(columns, query.after or (), strict=True)
+    ]
+    # Spelt out, and not as a comparison of rows, which MySQL does not find in an index.
+    choices = [
+        sa.and_(
+            *(c == mark for c, mark in zip(columns[:number], marks[:number], strict=True)),
+            compare(columns[number], marks[number]),
+        )
+        for number in range(len(columns))
+    ]
+    return sa.or_(*choices)
 
 
 class SqlJobs(Jobs):
@@ -127,6 +196,26 @@ class SqlJobs(Jobs):
     def runnable(self, limit: int) -> Sequence[Job]:
         def work(connection: Connection) -> Sequence[sa.Row[Any]]:
             return connection.execute(_RUNNABLE, {"limit": limit}).all()
+
+        return [_from_row(row) for row in self._database.read(work)]
+
+    def page(self, query: TaskQuery) -> Sequence[Job]:
+        statement = _statement(query)
+        if statement is None:
+            return []
+
+        def work(connection: Connection) -> Sequence[sa.Row[Any]]:
+            return connection.execute(statement).all()
+
+        return [_from_row(row) for row in self._database.read(work)]
+
+    def of_image(self, image_id: str, now: datetime) -> Sequence[Job]:
+        if not storable(image_id):
+            return []
+        values = {"image_id": image_id, "now": to_moment(now)}
+
+        def work(connection: Connection) -> Sequence[sa.Row[Any]]:
+            return connection.execute(_OF_IMAGE, values).all()
 
         return [_from_row(row) for row in self._database.read(work)]
 
