@@ -25,6 +25,7 @@ from vitrine.core.images.members import Member
 from vitrine.core.images.query import ImageQuery
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session
+from vitrine.ports.cache import CachedImages
 from vitrine.ports.jobs import JobCommand, Jobs
 from vitrine.ports.metadefs import MetadefCommand, Metadefs
 
@@ -371,6 +372,11 @@ class Persistence(Protocol):
     @property
     def metadefs(self) -> Metadefs:
         """Metadata definitions."""
+        ...
+
+    @property
+    def cached(self) -> CachedImages:
+        """What is in the image caches of all nodes."""
         ...
 
     def commit(self, changes: Changeset) -> None:

@@ -8,6 +8,7 @@ class TestMyPersistence(PersistenceContract):
 """
 
 from tests.contracts.metadefs import MetadefsContract
+from tests.contracts.persistence_cached import CachedImagesContract
 from tests.contracts.persistence_commit import CommitContract
 from tests.contracts.persistence_images import ImagesContract, MembersContract
 from tests.contracts.persistence_jobs import JobsContract
@@ -26,5 +27,6 @@ class PersistenceContract(
     CommitContract,
     JobsContract,
     MetadefsContract,
+    CachedImagesContract,
 ):
     """Every promise of the port: override `persistence` with an empty one."""

@@ -53,7 +53,7 @@ _UNAVAILABLE: Final[Mapping[str, type[Exception]]] = {
 _NEVER_RAISE: Final = frozenset({"notifier.notice", "fetcher.check"})
 _FILL: Final = frozenset({"store.begin", "store.write", "store.commit"})
 _PARTS: Final = frozenset(
-    {"images", "members", "sessions", "leases", "ledger", "outbox", "jobs", "metadefs"}
+    {"images", "members", "sessions", "leases", "ledger", "outbox", "jobs", "metadefs", "cached"}
 )
 _NO_CALLS: Final = frozenset({"store.holds"})
 

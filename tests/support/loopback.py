@@ -18,6 +18,7 @@ from cattrs.strategies import configure_tagged_union
 from vitrine.core import errors
 from vitrine.core.errors import VitrineError
 from vitrine.core.images.query import Filter, SortValue
+from vitrine.ports.cache import CachedImages
 from vitrine.ports.jobs import Jobs
 from vitrine.ports.metadefs import Metadefs
 from vitrine.ports.persistence import (
@@ -53,6 +54,7 @@ class Loopback(Persistence):
         self._outbox = cast("Outbox", _Far(Outbox, persistence.outbox))
         self._jobs = cast("Jobs", _Far(Jobs, persistence.jobs))
         self._metadefs = cast("Metadefs", _Far(Metadefs, persistence.metadefs))
+        self._cached = cast("CachedImages", _Far(CachedImages, persistence.cached))
 
     @property
     def images(self) -> Images:
@@ -85,6 +87,10 @@ class Loopback(Persistence):
     @property
     def metadefs(self) -> Metadefs:
         return self._metadefs
+
+    @property
+    def cached(self) -> CachedImages:
+        return self._cached
 
     def commit(self, changes: Changeset) -> None:
         self._whole.commit(changes)

@@ -3,12 +3,14 @@
 from datetime import datetime, timedelta
 
 from vitrine.adapters.persistence.memory import outbox
+from vitrine.adapters.persistence.memory.cached import MemoryCachedImages
 from vitrine.adapters.persistence.memory.commands import carry_out
 from vitrine.adapters.persistence.memory.images import MemoryImages, MemoryMembers
 from vitrine.adapters.persistence.memory.jobs import MemoryJobs
 from vitrine.adapters.persistence.memory.metadefs import MemoryMetadefs
 from vitrine.adapters.persistence.memory.tables import Now, Tables, utc_now
 from vitrine.adapters.persistence.memory.work import MemoryLeases, MemoryLedger, MemorySessions
+from vitrine.ports.cache import CachedImages
 from vitrine.ports.jobs import Jobs
 from vitrine.ports.metadefs import Metadefs
 from vitrine.ports.persistence import (
@@ -44,6 +46,7 @@ class MemoryPersistence(Persistence):
         self._outbox = outbox.MemoryOutbox(self._tables)
         self._jobs = MemoryJobs(self._tables)
         self._metadefs = MemoryMetadefs(self._tables)
+        self._cached = MemoryCachedImages(self._tables)
 
     @property
     def images(self) -> Images:
@@ -76,6 +79,10 @@ class MemoryPersistence(Persistence):
     @property
     def metadefs(self) -> Metadefs:
         return self._metadefs
+
+    @property
+    def cached(self) -> CachedImages:
+        return self._cached
 
     def commit(self, changes: Changeset) -> None:
         with self._tables.alone() as moment:

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from vitrine.core.caching import CacheEntry
 from vitrine.core.events import Event
 from vitrine.core.images.image import Image
 from vitrine.core.images.members import Member
@@ -97,6 +98,8 @@ class Tables:
         jobs: By id.
         namespaces: With everything in them, by id.
         resource_types: By name.
+        cached: By node and image.
+        cache_queue: Since when an image waits, by node and image.
     """
 
     def __init__(self, now: Now) -> None:
@@ -116,6 +119,8 @@ class Tables:
         self.jobs: Table[str, Job] = Table(undo)
         self.namespaces: Table[str, Definitions] = Table(undo)
         self.resource_types: Table[str, ResourceType] = Table(undo)
+        self.cached: Table[tuple[str, str], CacheEntry] = Table(undo)
+        self.cache_queue: Table[tuple[str, str], datetime] = Table(undo)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[datetime]:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from vitrine.adapters.persistence.sql import commits
+from vitrine.adapters.persistence.sql.cached import SqlCachedImages
 from vitrine.adapters.persistence.sql.database import Database
 from vitrine.adapters.persistence.sql.engines import Limits, parse
 from vitrine.adapters.persistence.sql.images import SqlImages
@@ -17,6 +18,7 @@ from vitrine.adapters.persistence.sql.metadefs import SqlMetadefs
 from vitrine.adapters.persistence.sql.outbox import SqlOutbox
 from vitrine.adapters.persistence.sql.sessions import SqlSessions
 from vitrine.adapters.persistence.sql.types import DatabaseNow, from_moment
+from vitrine.ports.cache import CachedImages
 from vitrine.ports.jobs import Jobs
 from vitrine.ports.metadefs import Metadefs
 from vitrine.ports.persistence import (
@@ -58,6 +60,7 @@ class SqlPersistence(Persistence):
         self._outbox = SqlOutbox(self.database)
         self._jobs = SqlJobs(self.database)
         self._metadefs = SqlMetadefs(self.database)
+        self._cached = SqlCachedImages(self.database)
 
     @property
     def images(self) -> Images:
@@ -90,6 +93,10 @@ class SqlPersistence(Persistence):
     @property
     def metadefs(self) -> Metadefs:
         return self._metadefs
+
+    @property
+    def cached(self) -> CachedImages:
+        return self._cached
 
     def commit(self, changes: Changeset) -> None:
         commits.commit(self.database, changes)
