@@ -185,6 +185,22 @@ class UnknownStore(Invalid):
 
 
 @attrs.define(eq=False)
+class CopyExists(Invalid):
+    """The image's data is to be copied to where it is.
+
+    Attributes:
+        store_id: The store; None where stores have no names.
+    """
+
+    image_id: str
+    store_id: str | None
+
+    def __str__(self) -> str:
+        where = "the only store" if self.store_id is None else f"the store '{self.store_id}'"
+        return f"The data of image {self.image_id} is in {where} already."
+
+
+@attrs.define(eq=False)
 class UrlRefused(Invalid):
     """The operator does not let users have this URL fetched.
 

@@ -8,6 +8,7 @@ import attrs
 
 from vitrine.core import errors
 from vitrine.core.images.image import Image
+from vitrine.core.images.status import Status
 from vitrine.core.jobs import Job
 
 
@@ -182,6 +183,105 @@ def plan_of(job: Job, default_store: str) -> ImportPlan:
     )
 
 
+@attrs.frozen(kw_only=True)
+class StoreChoice:
+    """The stores that an import can choose from.
+
+    Attributes:
+        default: The one that is meant when none is named.
+        named: Whether callers know stores by their names; if not, there is only that one.
+        ids: All that callers can name, in the operator's order.
+        writable: Those that take data.
+    """
+
+    default: str
+    named: bool
+    ids: tuple[str, ...]
+    writable: frozenset[str]
+
+
+def targets_of(request: ImportRequest, header: str | None, choice: StoreChoice) -> tuple[str, ...]:
+    """Return the stores that an import is to fill, each once, in that order.
+
+    Args:
+        request: What is asked for.
+        header: The store that was named beside it, None for none.
+        choice: What there is to choose from.
+
+    Raises:
+        InvalidRequest: Stores are named in two ways that do not go together.
+        UnknownStore: One is none that callers can name.
+        StoreReadOnly: One takes no data.
+    """
+    if not choice.named:
+        return _taking_data((choice.default,), choice)
+    if request.all_stores and (request.stores or header):
+        raise errors.InvalidRequest("Either all stores are meant, or those that are named.")
+    if request.stores and header:
+        raise errors.InvalidRequest("Stores are named in the body or in the header, not in both.")
+    if request.all_stores:
+        return tuple(store for store in choice.ids if store in choice.writable)
+    wanted = request.stores or ((header,) if header else (choice.default,))
+    for store in wanted:
+        if store not in choice.ids:
+            raise errors.UnknownStore(store)
+    return _taking_data(wanted, choice)
+
+
+def _taking_data(stores: tuple[str, ...], choice: StoreChoice) -> tuple[str, ...]:
+    for store in stores:
+        if store not in choice.writable:
+            raise errors.StoreReadOnly(store)
+    return stores
+
+
+def still_to_copy(
+    image: Image, request: ImportRequest, targets: tuple[str, ...], choice: StoreChoice
+) -> tuple[str, ...]:
+    """Return those of *targets* that do not have the data of *image*.
+
+    Raises:
+        CopyExists: One that the caller chose has it.
+    """
+    present = {location.store_id for location in image.locations}
+    if not choice.named and image.locations:
+        present = {choice.default}
+    if not request.all_stores or not choice.named:
+        for store in targets:
+            if store in present:
+                raise errors.CopyExists(image.id, store if choice.named else None)
+    return tuple(store for store in targets if store not in present)
+
+
+def check_status(image: Image, method: Method) -> None:
+    """Refuse an image that *method* cannot bring data into in its status.
+
+    Raises:
+        NotAllowedNow: It is such an image; data that is still being staged counts as none.
+    """
+    ready = image.status is _BEGINNING[method]
+    if method is Method.GLANCE_DIRECT:
+        ready = ready and image.size is not None
+    if not ready:
+        wanted = Status.ACTIVE if method is Method.COPY_IMAGE else Status.IMPORTING
+        raise errors.NotAllowedNow(image.id, image.status.value, wanted.value)
+
+
+_BEGINNING: Final = {
+    Method.GLANCE_DIRECT: Status.UPLOADING,
+    Method.WEB_DOWNLOAD: Status.QUEUED,
+    Method.GLANCE_DOWNLOAD: Status.QUEUED,
+    Method.COPY_IMAGE: Status.ACTIVE,
+}
+
+
+def stores_of(job: Job) -> frozenset[str]:
+    """Return the names of the stores that *job* is to fill; none if it fills none by name."""
+    backend = job.input.get("backend")
+    names = cast("list[object]", backend) if isinstance(backend, list) else []
+    return frozenset(name for name in names if isinstance(name, str))
+
+
 # --- what an image shows -------------------------------------------------------------
 
 
@@ -201,6 +301,13 @@ def with_progress(image: Image, *, pending: Iterable[str], failed: Iterable[str]
     return attrs.evolve(image, properties={**image.properties, **lists})
 
 
+def let_go(image: Image, stores: Iterable[str]) -> Image:
+    """Return *image*, whose job is over, with no store to fill; *stores* did not fail either."""
+    if PENDING not in image.properties and FAILED not in image.properties:
+        return image
+    return with_progress(image, pending=(), failed=failed_of(image) - frozenset(stores))
+
+
 def _split(text: str | None) -> frozenset[str]:
     return frozenset(name for name in (text or "").split(",") if name)
 
@@ -212,3 +319,11 @@ def _join(names: Iterable[str]) -> str:
 def progress_for_events(image: Image) -> Mapping[str, Collection[str]]:
     """Return what events of data say of an import: stores still to fill, and failed ones."""
     return {PENDING: sorted(pending_of(image)), FAILED: sorted(failed_of(image))}
+
+
+def at_host(image: Image, host: str | None) -> Image:
+    """Return *image* with the worker that holds its staged data; None for no worker."""
+    properties = {name: value for name, value in image.properties.items() if name != STAGE_HOST}
+    if host is not None:
+        properties[STAGE_HOST] = host
+    return attrs.evolve(image, properties=properties)

@@ -8,6 +8,7 @@ import attrs
 
 from vitrine.core import errors
 from vitrine.core.images.status import Status
+from vitrine.core.importing import pending_of
 
 if TYPE_CHECKING:
     from vitrine.core.images.image import Image
@@ -24,7 +25,7 @@ class Resource(enum.StrEnum):
 
 _COUNTED: Final = frozenset(Status) - {Status.KILLED, Status.PENDING_DELETE, Status.DELETED}
 _STAGED: Final = frozenset({Status.UPLOADING, Status.IMPORTING})
-_UPLOADING: Final = _STAGED | {Status.SAVING}
+_WITH_DATA: Final = frozenset({Status.ACTIVE, Status.DEACTIVATED})
 
 FIRST_STEP: Final = 16 * 1024 * 1024  # bytes
 LARGEST_STEP: Final = 1024 * 1024 * 1024  # bytes
@@ -62,16 +63,19 @@ def within(what: str, limit: int, count: int) -> None:
 def used_by(image: "Image | None") -> Mapping[Resource, int]:
     """Return what *image* takes of each resource of its owner; nothing for None.
 
-    Several locations of the same bytes are counted as often as they are kept.
+    Several locations of the same bytes are counted as often as they are kept. What is
+    being copied to further stores counts as staged and as uploading, too.
     """
     if image is None or image.status not in _COUNTED:
         return {}
     size = image.size or 0
+    copied = image.status in _WITH_DATA and bool(pending_of(image))
+    staged = image.status in _STAGED or copied
     used = {
         Resource.COUNT_TOTAL: 1,
         Resource.SIZE_TOTAL: size * len(image.locations),
-        Resource.STAGE_TOTAL: size if image.status in _STAGED else 0,
-        Resource.COUNT_UPLOADING: int(image.status in _UPLOADING),
+        Resource.STAGE_TOTAL: size if staged else 0,
+        Resource.COUNT_UPLOADING: int(staged or image.status is Status.SAVING),
     }
     return {resource: amount for resource, amount in used.items() if amount}
 

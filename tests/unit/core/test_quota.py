@@ -14,6 +14,7 @@ from tests.support import strategies
 from vitrine.core.errors import LimitExceeded
 from vitrine.core.images.image import Image, Location
 from vitrine.core.images.status import Status
+from vitrine.core.importing import with_progress
 from vitrine.core.quota import (
     FIRST_STEP,
     LARGEST_STEP,
@@ -78,6 +79,30 @@ def test_an_image_is_counted_as_the_limits_say(image: Image) -> None:
     )
     assert used.get(Resource.COUNT_UPLOADING, 0) == (status in {"saving", "uploading", "importing"})
     assert all(amount > 0 for amount in used.values())
+
+
+@pytest.mark.parametrize(
+    ("status", "pending", "counted"),
+    [
+        (Status.ACTIVE, "a,b", True),
+        (Status.ACTIVE, "", False),
+        (Status.DEACTIVATED, "a", True),
+        # Nothing is on its way yet: that counts when the import begins.
+        (Status.QUEUED, "a", False),
+    ],
+)
+def test_what_is_being_copied_counts_as_staged_and_uploading(
+    status: Status,
+    pending: str,
+    counted: bool,  # noqa: FBT001 - a parameter of pytest
+) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    image = Image(
+        id="an-image", created_at=now, updated_at=now, status=status, size=7, owner="demo"
+    )
+    used = used_by(with_progress(image, pending=pending.split(","), failed=()))
+    expected = {Resource.STAGE_TOTAL: 7, Resource.COUNT_UPLOADING: 1} if counted else {}
+    assert used == {Resource.COUNT_TOTAL: 1, **expected}
 
 
 def test_nothing_is_used_by_no_image() -> None:
