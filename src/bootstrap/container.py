@@ -71,6 +71,7 @@ from vitrine.usecases.gate import Gate
 from vitrine.usecases.housekeeping import Housekeeping, Relay
 from vitrine.usecases.jobs import Runs
 from vitrine.usecases.locations import LocationImport, Locations
+from vitrine.usecases.locks import Locks
 from vitrine.usecases.metadefs import Metadefs
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.seeding import Seeding
@@ -170,6 +171,8 @@ class Container(containers.DeclarativeContainer):
         ids=ids,
         rules=providers.Singleton(make_data_rules, settings),
     )
+    job_memory = providers.Singleton[timedelta](make_job_memory, settings)
+    locks = providers.Singleton(Locks, persistence, clock, keep=job_memory)
     location_policy = providers.Singleton(make_location_policy, settings)
     location_import = providers.Singleton(
         LocationImport,
@@ -192,12 +195,11 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         ids=ids,
         handlers=providers.Dict({JobKind.LOCATION_IMPORT: location_import}),
-        keep=providers.Singleton(make_job_memory, settings),
+        keep=job_memory,
     )
     jobs = providers.Singleton(make_thread_jobs, settings, runs)
     locations = providers.Singleton(
         Locations,
-        persistence=persistence,
         units=units,
         gate=gate,
         stores=stores,
@@ -205,7 +207,7 @@ class Container(containers.DeclarativeContainer):
         nudge=jobs.provided.nudge,
         clock=clock,
         ids=ids,
-        rules=location_policy,
+        locks=locks,
     )
     sharing = providers.Singleton(
         Sharing,

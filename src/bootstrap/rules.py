@@ -75,7 +75,6 @@ def make_location_policy(settings: Settings) -> LocationPolicy:
         verify=settings.imports.secure_hash,
         attempts=settings.imports.hash_attempts,
         algorithm=settings.stores.hashing_algorithm,
-        keep=make_job_memory(settings),
     )
 
 

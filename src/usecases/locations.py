@@ -14,11 +14,11 @@ from vitrine.core.images.addresses import blob_at, scheme_of
 from vitrine.core.images.image import Image, Location
 from vitrine.core.images.locations import WEB_SCHEMES, NewLocation, is_hex_digest
 from vitrine.core.images.status import Status
-from vitrine.core.jobs import Job, JobKind, check_free, holder_of, locked, unlocked
+from vitrine.core.jobs import Job, JobKind, holder_of, locked, unlocked
 from vitrine.core.quota import Quotas, Resource, within
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.fetching import Fetcher
-from vitrine.ports.jobs import CreateJob, SaveJob
+from vitrine.ports.jobs import CreateJob
 from vitrine.ports.limits import Limits
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.stores import SERVICE, BlobReader, Stores
@@ -27,6 +27,7 @@ from vitrine.usecases.admission import Admission, check_web
 from vitrine.usecases.blobs import Claims
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.jobs import Handler, Interrupted, Work
+from vitrine.usecases.locks import Locks
 from vitrine.usecases.units import Unit, Units
 
 _SERVICE_ROLE: Final = "service"
@@ -60,13 +61,11 @@ class LocationPolicy:
         verify: Whether bytes that are added by their location are hashed.
         attempts: How often hashing is tried.
         algorithm: The hash beside md5, where the caller promises none.
-        keep: How long a task is remembered after its end.
     """
 
     verify: bool = True
     attempts: int = 3
     algorithm: str = "sha512"
-    keep: timedelta = timedelta(hours=48)
 
 
 class Locations:
@@ -75,7 +74,6 @@ class Locations:
     def __init__(  # noqa: PLR0913 - who may, where, and by whom it is done
         self,
         *,
-        persistence: Persistence,
         units: Units,
         gate: Gate,
         stores: Stores,
@@ -83,10 +81,9 @@ class Locations:
         nudge: Callable[[], None],
         clock: Clock,
         ids: Ids,
-        rules: LocationPolicy,
+        locks: Locks,
     ) -> None:
         """Take the parts; *nudge* tells those who run jobs that there is one."""
-        self._persistence = persistence
         self._units = units
         self._gate = gate
         self._stores = stores
@@ -94,7 +91,7 @@ class Locations:
         self._nudge = nudge
         self._clock = clock
         self._ids = ids
-        self._rules = rules
+        self._locks = locks
 
     def list(self, context: Context, image_id: str) -> tuple[Location, ...]:
         """Return where an image's bytes are, as far as the caller may learn it.
@@ -128,11 +125,11 @@ class Locations:
             if promise is not None:
                 promise.digest()
             check_web(self._fetcher, url)
-            self._free(unit, image)
+            free = self._locks.free(unit, image)
             job = self._job(context, image, url, promise)
             unit.do(CreateJob(job))
             unit.tell_task(EventType.TASK_CREATE, job)
-            saved = unit.save(image, locked(image, job.id))
+            saved = unit.save(image, locked(free, job.id))
             unit.tell_image(EventType.IMAGE_UPDATE, saved)
 
         self._units.run(story)
@@ -154,19 +151,6 @@ class Locations:
     def _reads_from_the_web(self) -> bool:
         return any(self._stores.get(info.id).kind == _WEB for info in self._stores.listed())
 
-    def _free(self, unit: Unit, image: Image) -> None:
-        """Take the image out of the hands of a job that is over, or seems to be."""
-        held_by = holder_of(image)
-        if held_by is None:
-            return
-        job, now = self._persistence.jobs.get(held_by), self._clock.now()
-        check_free(image, job, now)
-        if job is not None and not job.ended:
-            message = "It took too long to report progress; another task took over."
-            failed = job.failed(now, keep=self._rules.keep, message=message)
-            unit.do(SaveJob(failed))
-            unit.tell_task(EventType.TASK_FAILURE, attrs.evolve(failed, version=job.version + 1))
-
     def _job(self, context: Context, image: Image, url: str, promise: Promise | None) -> Job:
         now = self._clock.now()
         return Job(
@@ -175,6 +159,7 @@ class Locations:
             image_id=image.id,
             owner=context.project_id,
             user_id=context.user_id,
+            roles=context.roles,
             request_id=context.request_id,
             created_at=now,
             updated_at=now,

@@ -9,6 +9,7 @@ import attrs
 
 from tests.support.clock import CountingIds, ManualClock
 from tests.support.fetching import MemoryFetcher
+from tests.support.peers import HERE, MemoryPeers
 from vitrine.adapters.inspection.oslo import OsloInspector
 from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
 from vitrine.adapters.policy.authorizer import OsloAuthorizer
@@ -41,11 +42,14 @@ from vitrine.usecases.gate import Gate
 from vitrine.usecases.housekeeping import Housekeeping, Relay
 from vitrine.usecases.jobs import Runs
 from vitrine.usecases.locations import LocationImport, LocationPolicy, Locations
+from vitrine.usecases.locks import Locks
+from vitrine.usecases.peers import Workers
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.sharing import Sharing
 from vitrine.usecases.units import Units
 
 TTL = timedelta(seconds=60)
+KEEP = timedelta(hours=48)  # how long jobs that ended are remembered, unless a test says otherwise
 
 ADMIN = Context(
     user_id="root", project_id="admin", roles={"admin", "member", "reader"}, is_admin=True
@@ -127,6 +131,7 @@ class House:
         rules: DataRules | None = None,
         catalogue_rules: CatalogueRules | None = None,
         location_rules: LocationPolicy | None = None,
+        keep: timedelta = KEEP,
         inspector: Inspector | None = None,
         notifier: Notifier | None = None,
         fetcher: Fetcher | None = None,
@@ -169,6 +174,8 @@ class House:
             ids=self.ids,
         )
         audiences = Audiences(persistence=self.persistence, stores=self.catalogue)
+        self.peers = MemoryPeers()
+        self.workers = Workers(self.peers, own=HERE)
         self.images = Images(
             audiences=audiences,
             persistence=self.persistence,
@@ -180,6 +187,7 @@ class House:
             fetcher=web,
             limits=self.limits,
             quotas=self.quotas,
+            workers=self.workers,
             clock=self.clock,
             ids=self.ids,
             rules=catalogue_rules,
@@ -228,8 +236,8 @@ class House:
         )
         place = location_rules or LocationPolicy()
         self.nudges = 0
+        self.locks = Locks(self.persistence, self.clock, keep=keep)
         self.locations = Locations(
-            persistence=self.persistence,
             units=self.units,
             gate=self.gate,
             stores=self.catalogue,
@@ -237,7 +245,7 @@ class House:
             nudge=self._nudge,
             clock=self.clock,
             ids=self.ids,
-            rules=place,
+            locks=self.locks,
         )
         importing = LocationImport(
             persistence=self.persistence,
@@ -258,7 +266,7 @@ class House:
             clock=self.clock,
             ids=self.ids,
             handlers={JobKind.LOCATION_IMPORT: importing},
-            keep=place.keep,
+            keep=keep,
         )
         self.relay = Relay(persistence=self.persistence, notifier=bus, ids=self.ids, ttl=TTL)
 

@@ -7,7 +7,6 @@ from tests.support.house import DEMO, TTL, House
 from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
 from vitrine.adapters.stores.http import HttpStore
 from vitrine.adapters.stores.memory import MemoryStore
-from vitrine.usecases.locations import LocationPolicy
 
 URL = "http://far.example.org/image"
 
@@ -34,7 +33,7 @@ def test_a_task_is_remembered_for_its_time_and_no_longer() -> None:
     house = House(
         stores={"memory": MemoryStore("memory"), "web": HttpStore("web", web)},
         fetcher=web,
-        location_rules=LocationPolicy(keep=timedelta(hours=1)),
+        keep=timedelta(hours=1),
     )
     house.locations.add(DEMO, house.create().id, URL)
     assert house.run_jobs() == 1
