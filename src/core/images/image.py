@@ -160,12 +160,7 @@ class Image:
             DigestMismatch: It has a digest, checksum or size already, and the
                 data is something else.
         """
-        if (
-            (self.digest is not None and self.digest != digest)
-            or (self.checksum is not None and self.checksum != checksum)
-            or (self.size is not None and self.size != size)
-        ):
-            raise errors.DigestMismatch(self.id)
+        self._check_same(size, checksum, digest)
         return self._become(
             Status.ACTIVE,
             now,
@@ -175,6 +170,47 @@ class Image:
             digest=digest,
             locations=locations,
         )
+
+    def _check_same(self, size: int, checksum: str | None, digest: Digest | None) -> None:
+        if (
+            (self.digest is not None and self.digest != digest)
+            or (self.checksum is not None and self.checksum != checksum)
+            or (self.size is not None and self.size != size)
+        ):
+            raise errors.DigestMismatch(self.id)
+
+    def copied(  # noqa: PLR0913 - these are what is known of the data, and all of it
+        self,
+        now: datetime,
+        *,
+        size: int,
+        virtual_size: int | None,
+        checksum: str | None,
+        digest: Digest,
+        locations: tuple[Location, ...],
+    ) -> "Image":
+        """Return this image with more copies of its data, in the status it has.
+
+        What nobody knew of the data before is known from now on.
+
+        Raises:
+            DigestMismatch: It has a digest, checksum or size already, and the
+                data is something else.
+        """
+        self._check_same(size, checksum, digest)
+        return attrs.evolve(
+            self,
+            size=size,
+            virtual_size=self.virtual_size if virtual_size is None else virtual_size,
+            checksum=checksum,
+            digest=digest,
+            locations=(*self.locations, *locations),
+            updated_at=whole_seconds(now),
+        )
+
+    def import_begun_again(self, now: datetime) -> "Image":
+        """Return this image in the hands of the next who tries to give it its data."""
+        return attrs.evolve(self, attempts=self.attempts + 1, updated_at=whole_seconds(now))
 
     def importing(self, now: datetime, *, size: int, locations: tuple[Location, ...]) -> "Image":
         """Return this image as one whose data is at *locations* and is being verified.
