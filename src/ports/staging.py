@@ -24,11 +24,13 @@ class Staged:
         key: Its name; None for what no writer has finished.
         name: The name of the file, for `Staging.sweep_away`.
         age: Since it was last written.
+        session_id: Of what no writer has finished, the session that the writer is for.
     """
 
     key: str | None
     name: str
     age: timedelta
+    session_id: str | None = None
 
 
 class Staging(Protocol):
@@ -68,7 +70,10 @@ class Staging(Protocol):
         ...
 
     def path(self, key: str) -> Path:
-        """Return where a program finds what is there, or may put it; it need not be there."""
+        """Return where a program finds what is there, or may put it; it need not be there.
+
+        What a program puts there, a directory too, is one of what `listed` returns.
+        """
         ...
 
     def listed(self) -> Sequence[Staged]:
