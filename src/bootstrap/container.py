@@ -31,6 +31,7 @@ from vitrine.bootstrap.parts import (
     make_authorizer,
     make_limits,
     make_notifier,
+    make_peers,
     make_persistence,
     make_protections,
     make_signatures,
@@ -44,6 +45,7 @@ from vitrine.bootstrap.rules import (
     make_lease_ttl,
     make_location_policy,
     make_quotas,
+    make_workers,
 )
 from vitrine.bootstrap.stores import make_credentials, make_stores
 from vitrine.bootstrap.web import make_api, make_app, make_http_settings, make_schema
@@ -58,6 +60,7 @@ from vitrine.ports.identity import IdentityProvider
 from vitrine.ports.inspection import Inspector
 from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
+from vitrine.ports.peers import Peers
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.signatures import Signatures
 from vitrine.ports.stores import Stores
@@ -129,6 +132,8 @@ class Container(containers.DeclarativeContainer):
         ids=ids,
     )
     audiences = providers.Singleton(Audiences, persistence=persistence, stores=stores)
+    peers = providers.Singleton[Peers](make_peers, settings)
+    workers = providers.Singleton(make_workers, settings, peers)
     images = providers.Singleton(
         Images,
         audiences=audiences,
@@ -141,6 +146,7 @@ class Container(containers.DeclarativeContainer):
         fetcher=fetcher,
         limits=limits,
         quotas=quotas,
+        workers=workers,
         clock=clock,
         ids=ids,
         rules=providers.Singleton(make_catalogue_rules, settings),

@@ -12,6 +12,7 @@ from vitrine.adapters.fetching.filtering import UrlFilter
 from vitrine.adapters.limits.settings import SettingsLimits
 from vitrine.adapters.notifications.bus import BusOptions
 from vitrine.adapters.notifications.drivers import notifier_for
+from vitrine.adapters.peers.lazy import LazyPeers
 from vitrine.adapters.policy.authorizer import OsloAuthorizer, RemoteChecks
 from vitrine.adapters.policy.protections import read_protections
 from vitrine.adapters.signatures.lazy import LazySignatures
@@ -21,6 +22,7 @@ from vitrine.ports.authorization import Authorizer
 from vitrine.ports.clock import Clock
 from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
+from vitrine.ports.peers import Peers
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.signatures import Signatures
 
@@ -139,6 +141,11 @@ def _keystone_limits(settings: LimitSettings) -> Limits:
             "timeout": settings.keystone_timeout or _LIMITS_TIMEOUT,
         }
     )
+
+
+def make_peers(settings: Settings) -> Peers:
+    """Return the other workers. Who vouches for Keystone vouches for them."""
+    return LazyPeers(ca_file=settings.identity.keystone.credentials.cafile)
 
 
 def make_signatures(settings: Settings, clock: Clock) -> Signatures:

@@ -9,12 +9,14 @@ from vitrine.core.images.formats import FormatRules
 from vitrine.core.quota import Quotas
 from vitrine.ports.authorization import Authorizer
 from vitrine.ports.limits import Limits
+from vitrine.ports.peers import Peers
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.stores import Stores
 from vitrine.usecases.catalogue import CatalogueRules
 from vitrine.usecases.data import DataRules
 from vitrine.usecases.discovery import Discovery
 from vitrine.usecases.locations import LocationPolicy
+from vitrine.usecases.peers import Workers
 
 
 def make_quotas(settings: Settings) -> Quotas:
@@ -76,6 +78,11 @@ def make_location_policy(settings: Settings) -> LocationPolicy:
         attempts=settings.imports.hash_attempts,
         algorithm=settings.stores.hashing_algorithm,
     )
+
+
+def make_workers(settings: Settings, peers: Peers) -> Workers:
+    """Return this worker and the others."""
+    return Workers(peers, own=settings.api.worker_self_reference_url)
 
 
 def make_job_memory(settings: Settings) -> timedelta:

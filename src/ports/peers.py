@@ -5,9 +5,13 @@ that needs it asks that worker, in the words and with the credentials of the cal
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
+
+PASSED_ON: Final = "X-Vitrine-Passed-On"
+"""The header by which a worker knows that a request was passed on to it. Anybody can send
+it, and gains nothing: the request is answered where it arrives, as without other workers."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +58,7 @@ class Peers(Protocol):
         """Have a worker answer a request, within a bounded time.
 
         The worker is told that the request was passed on, and passes it on to nobody.
-        Redirects are answers like all others, and are not followed.
+        Redirects are not followed: no worker sends anybody elsewhere.
 
         Args:
             worker: The address that this service itself recorded for it; never

@@ -1,6 +1,7 @@
 """Images as records: create, show, list, change, delete, tags, actions."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
@@ -24,12 +25,14 @@ from vitrine.core.sessions import Session
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.fetching import Fetcher
 from vitrine.ports.limits import Limits
+from vitrine.ports.peers import PassedAnswer, PassedRequest
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.stores import StoreIdentity, Stores
 from vitrine.usecases.admission import Admission
 from vitrine.usecases.audiences import Audiences
 from vitrine.usecases.discarding import Discarding, taken_off
 from vitrine.usecases.gate import Gate
+from vitrine.usecases.peers import Workers
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.units import Unit, Units
 
@@ -83,6 +86,13 @@ class CatalogueRules:
     algorithm: str = "sha512"
 
 
+@attrs.frozen
+class _Elsewhere(Exception):
+    """Another worker has what the image's data was staged as."""
+
+    worker: str
+
+
 class Images:
     """What callers do with images, their bytes apart."""
 
@@ -99,6 +109,7 @@ class Images:
         fetcher: Fetcher,
         limits: Limits,
         quotas: Quotas,
+        workers: Workers,
         clock: Clock,
         ids: Ids,
         rules: CatalogueRules | None = None,
@@ -115,6 +126,7 @@ class Images:
         self._rules_of_locations = rules or CatalogueRules()
         self._limits = limits
         self._quotas = quotas
+        self._workers = workers
         self._clock = clock
         self._ids = ids
 
@@ -423,9 +435,24 @@ class Images:
     # --- delete ----------------------------------------------------------------------
 
     def delete(
-        self, context: Context, image_id: str, *, expected: frozenset[int] | None = None
-    ) -> None:
+        self,
+        context: Context,
+        image_id: str,
+        *,
+        expected: frozenset[int] | None = None,
+        request: PassedRequest | None = None,
+    ) -> PassedAnswer | None:
         """Delete an image and its bytes; its id is never used again.
+
+        Another worker may have staged data of it. Then that one is asked to do it, and
+        what it says is returned; if it says nothing, the image is deleted all the same,
+        and the data when that worker is back.
+
+        Args:
+            context: Who asks.
+            image_id: Which image.
+            expected: The versions of it that the caller is ready to delete; None for any.
+            request: How to ask another worker; None if this one has to answer.
 
         Raises:
             ImageNotFound, NotPermitted, ImageChanged: As for `change`.
@@ -440,4 +467,26 @@ class Images:
             self._gate.change(context, record, policy.DELETE_IMAGE)
             record.image.check_version(expected)
 
-        self._removal.run(lambda: self._gate.find(context, image_id), may, context)
+        def delete(permit: Callable[[ImageRecord], None]) -> None:
+            self._removal.run(lambda: self._gate.find(context, image_id), permit, context)
+
+        if request is None:
+            delete(may)
+            return None
+
+        def may_here(record: ImageRecord) -> None:
+            may(record)
+            worker = self._workers.elsewhere(record.image)
+            if worker is not None:
+                raise _Elsewhere(worker)
+
+        try:
+            delete(may_here)
+        except _Elsewhere as found:
+            try:
+                return self._workers.pass_on(found.worker, request)
+            except (errors.WorkerUnreachable, errors.WorkerFailed):
+                # It may have done so before it fell silent.
+                with contextlib.suppress(errors.ImageNotFound):
+                    delete(may)
+        return None

@@ -14,11 +14,11 @@ from vitrine.core.images.image import Image
 from vitrine.core.images.status import Status
 from vitrine.core.importing import STAGE_HOST
 from vitrine.core.jobs import Job
-from vitrine.core.sessions import blob_key
 from vitrine.ports.clock import Clock
 from vitrine.ports.peers import PassedAnswer, PassedRequest, Peers
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.staging import Staging
+from vitrine.usecases.sources import staged_key
 
 _STAGED: Final = frozenset({Status.UPLOADING, Status.IMPORTING})
 _LEFT_TO_OTHERS: Final = timedelta(minutes=60)
@@ -30,28 +30,9 @@ image over, too."""
 class Workers:
     """This worker, and the others."""
 
-    def __init__(
-        self,
-        *,
-        peers: Peers,
-        persistence: Persistence,
-        staging: Staging,
-        clock: Clock,
-        own: str | None,
-    ) -> None:
-        """Take the parts.
-
-        Args:
-            peers: The others.
-            persistence: Tells which images are staged where.
-            staging: What is staged here.
-            clock: Tells how long a job has been waiting.
-            own: Where others reach this worker; None if nobody said so.
-        """
+    def __init__(self, peers: Peers, *, own: str | None) -> None:
+        """Take the others, and where they reach this one; None if nobody said so."""
         self._peers = peers
-        self._persistence = persistence
-        self._staging = staging
-        self._clock = clock
         self._own = own
 
     @property
@@ -74,6 +55,16 @@ class Workers:
         """
         return self._peers.send(worker, request)
 
+
+class StagedHere:
+    """Tells which jobs are for this worker, since it has their data."""
+
+    def __init__(self, *, persistence: Persistence, staging: Staging, clock: Clock) -> None:
+        """Take what knows of images, what is staged here, and how long a job has waited."""
+        self._persistence = persistence
+        self._staging = staging
+        self._clock = clock
+
     def here(self, job: Job) -> bool:
         """Return whether this worker is the one to do a job that needs staged data.
 
@@ -86,15 +77,11 @@ class Workers:
         return self._clock.now() - job.updated_at >= _LEFT_TO_OTHERS
 
     def _has(self, image: Image) -> bool:
-        for attempt in range(image.attempts, 0, -1):
-            try:
-                self._staging.size(blob_key(image.id, attempt))
-            except errors.BlobNotFound:
-                continue
-            except errors.StoreUnavailable:
-                return False
-            return True
-        return False
+        try:
+            staged_key(self._staging, image)
+        except (errors.BlobNotFound, errors.StoreUnavailable):
+            return False
+        return True
 
 
 def _same(one: str, other: str | None) -> bool:

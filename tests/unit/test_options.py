@@ -42,7 +42,6 @@ WAITING: Final[Mapping[str, frozenset[str]]] = {
     ),
     "staging": frozenset(
         {
-            "ApiSettings.worker_self_reference_url",
             "StoresSettings.staging",
             "WorkSettings.staging_ttl",
         }

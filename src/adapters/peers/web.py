@@ -5,6 +5,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,13 +13,9 @@ import attrs
 import requests
 
 from vitrine.core import errors
-from vitrine.ports.peers import PassedAnswer, PassedRequest, Peers
+from vitrine.ports.peers import PASSED_ON, PassedAnswer, PassedRequest, Peers
 
 _log: Final = logging.getLogger(__name__)
-
-PASSED_ON: Final = "X-Vitrine-Passed-On"
-"""The header by which a worker knows that a request was passed on to it. Anybody can
-send it, and gains nothing: it is answered where it arrives, as without other workers."""
 
 _LARGEST: Final = 64 * 1024  # bytes of an answer; those of the API to these requests are small
 _PIECE: Final = 8 * 1024
@@ -113,6 +110,9 @@ class WebPeers(Peers):
             body += piece
             if len(body) > _LARGEST or self._monotonic() >= until:
                 raise errors.WorkerFailed
+        if HTTPStatus.MULTIPLE_CHOICES <= answer.status_code < HTTPStatus.BAD_REQUEST:
+            # No worker sends anybody elsewhere.
+            raise errors.WorkerFailed
         content_type = answer.headers.get("Content-Type")
         # Who answers may be something else than the worker: nothing odd is handed on.
         legible = (content_type or "").partition(";")[0].strip().lower() in _LEGIBLE

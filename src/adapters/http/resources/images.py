@@ -9,6 +9,7 @@ from vitrine.adapters.http.documents import new_image
 from vitrine.adapters.http.etags import expected_versions, image_tag, is_known
 from vitrine.adapters.http.media import send_json, send_nothing
 from vitrine.adapters.http.middleware.identity import caller_of
+from vitrine.adapters.http.passing import send_answer, to_pass_on
 from vitrine.adapters.http.queries import Paging, list_request, page_link, parameters
 from vitrine.adapters.http.schemas.image import ImageSchema
 from vitrine.adapters.http.views import ImageDisplay, image_view, with_validation_data
@@ -99,8 +100,12 @@ class ImageResource:
         """Delete it: 204."""
         no_body(req)
         expected = expected_versions(req.get_header("If-Match"), image_id)
-        self._images.delete(caller_of(req), image_id, expected=expected)
-        send_nothing(resp)
+        request = to_pass_on(req, f"{_PATH}/{image_id}")
+        answer = self._images.delete(caller_of(req), image_id, expected=expected, request=request)
+        if answer is None:
+            send_nothing(resp)
+        else:
+            send_answer(req, resp, answer)
 
 
 def _send_image(
