@@ -114,6 +114,30 @@ class BlobWriter(Protocol):
         """
         ...
 
+    def write_from(
+        self,
+        piece: bytes | memoryview,
+        descriptor: int,  # noqa: ARG002 - for writers that can use it
+        offset: int,  # noqa: ARG002 - the same
+    ) -> None:
+        """Append *piece*, as `write` does, and perhaps take it from a file that has it too.
+
+        A store of files need not be sent bytes that the kernel can copy, or that two files
+        can share. Every other writer inherits this, and one that stands before another
+        writer asks that one.
+
+        Args:
+            piece: The bytes, also for writers that want to look at them.
+            descriptor: A file that is open for reading, and stays as it is until this
+                returns: where it stands does not matter, and is not changed.
+            offset: Where in it *piece* begins. Nobody changes the file while it is used, so
+                that what was hashed is what is written.
+
+        Raises:
+            StoreFull: There is no room for it.
+        """
+        self.write(piece)
+
     def commit(self) -> StoredBlob:
         """Make the blob durable and give it its name.
 

@@ -151,6 +151,10 @@ class _WatchedWriter(BlobWriter):
         with self._watch.going_on():
             self._writer.write(piece)
 
+    def write_from(self, piece: bytes | memoryview, descriptor: int, offset: int) -> None:
+        with self._watch.going_on():
+            self._writer.write_from(piece, descriptor, offset)
+
     def commit(self) -> StoredBlob:
         with self._watch.going_on():
             stored = self._writer.commit()

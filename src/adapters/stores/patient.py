@@ -1,6 +1,7 @@
 """A store whose callers wait for it only so long."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -79,6 +80,10 @@ def _leave(_result: object) -> None:
     """Undo nothing: it changed nothing, or may well be done late."""
 
 
+def _do_nothing() -> None:
+    """Need nothing more than any call that was given up."""
+
+
 class _PatientWriter(BlobWriter):
     def __init__(
         self, writer: BlobWriter, calls: PatientCalls, discard: Callable[[], None]
@@ -98,6 +103,22 @@ class _PatientWriter(BlobWriter):
         own = piece if isinstance(piece, bytes) else bytes(piece)
         self._run(lambda: self._writer.write(own))
 
+    def write_from(self, piece: bytes | memoryview, descriptor: int, offset: int) -> None:
+        own = piece if isinstance(piece, bytes) else bytes(piece)
+        # Whoever opened the file may close it once this has given up, and then the number
+        # is another file's.
+        duplicate = os.dup(descriptor)
+        with contextlib.ExitStack() as closing:
+            closing.callback(os.close, duplicate)
+            try:
+                self._run(
+                    lambda: self._writer.write_from(own, duplicate, offset),
+                    lambda: os.close(duplicate),
+                )
+            except GivenUp:
+                closing.pop_all()  # the call closes it when it ends
+                raise
+
     def commit(self) -> StoredBlob:
         return self._run(self._writer.commit)
 
@@ -105,16 +126,20 @@ class _PatientWriter(BlobWriter):
         if not self._gone:
             self._run(self._writer.abort)
 
-    def _run(self, act: Callable[[], T]) -> T:
+    def _run(self, act: Callable[[], T], late: Callable[[], None] = _do_nothing) -> T:
+        def undo(_result: object) -> None:
+            late()
+            self._undo()
+
         if self._lost:
             raise errors.StoreUnavailable
         try:
-            return self._calls.run(act, self._undo)
+            return self._calls.run(act, undo)
         except GivenUp:
             self._lost = True
             raise
 
-    def _undo(self, _result: object) -> None:
+    def _undo(self) -> None:
         try:
             self._writer.abort()
         finally:

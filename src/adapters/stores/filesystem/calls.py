@@ -79,6 +79,25 @@ def write_all(descriptor: int, view: memoryview) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def copy_all(source: int, offset: int, descriptor: int, length: int) -> bool:
+    """Have the kernel copy a part of one file to where another one stands.
+
+    On some file systems both share the bytes from then on. Returns whether all of it was
+    copied; else the file stands where it stood, and is to be written as usual: whatever
+    was in the way, writing either does without it or can say what it is.
+    """
+    if not hasattr(os, "copy_file_range"):
+        return False
+    start = os.lseek(descriptor, 0, os.SEEK_CUR)
+    with contextlib.suppress(OSError):
+        while length and (copied := os.copy_file_range(source, descriptor, length, offset)):
+            offset += copied
+            length -= copied
+    if length:
+        os.lseek(descriptor, start, os.SEEK_SET)
+    return not length
+
+
 def link(temporary: str, key: str, parent: int) -> None:
     """Give a file a second name, or a new one where no file can have two.
 

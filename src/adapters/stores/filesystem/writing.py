@@ -5,10 +5,11 @@ import os
 from collections.abc import Callable, Mapping
 from io import FileIO
 from types import MappingProxyType
+from typing import Self
 
 import attrs
 
-from vitrine.adapters.stores.filesystem.calls import bare, failure, write_all
+from vitrine.adapters.stores.filesystem.calls import bare, copy_all, failure, write_all
 from vitrine.adapters.stores.filesystem.directories import DataDirectory, remove
 from vitrine.ports.stores import BlobWriter, StoredBlob
 
@@ -47,6 +48,17 @@ class Place:
     reserved: int | None = None
 
 
+@attrs.frozen
+class _Origin:
+    """Where in another file the bytes are that are written."""
+
+    descriptor: int
+    offset: int
+
+    def behind(self, length: int) -> Self:
+        return attrs.evolve(self, offset=self.offset + length)
+
+
 class FileWriter(BlobWriter):
     """Writes under the temporary name, and gives the blob its own at the end."""
 
@@ -62,6 +74,7 @@ class FileWriter(BlobWriter):
         self._size = 0
         self._unsynced = 0
         self._ends_in_hole = False
+        self._copies = True  # until it turns out that these two file systems cannot
         self._has_name = False
         self._committed = False
 
@@ -70,29 +83,41 @@ class FileWriter(BlobWriter):
         return None
 
     def write(self, piece: bytes | memoryview) -> None:
+        self._append(memoryview(piece), None)
+
+    def write_from(self, piece: bytes | memoryview, descriptor: int, offset: int) -> None:
+        self._append(memoryview(piece), _Origin(descriptor, offset))
+
+    def _append(self, view: memoryview, origin: _Origin | None) -> None:
         descriptor = self._file.fileno()
-        view = memoryview(piece)
         try:
             if self._zeros:
-                self._write_around_zeros(descriptor, view)
+                self._put_around_zeros(descriptor, view, origin)
             else:
-                write_all(descriptor, view)
+                self._put(descriptor, view, origin)
             self._size += len(view)
             self._sync_now_and_then(descriptor, len(view))
         except OSError as error:
             raise failure(error) from bare(error)
 
-    def _write_around_zeros(self, descriptor: int, view: memoryview) -> None:
+    def _put_around_zeros(self, descriptor: int, view: memoryview, origin: _Origin | None) -> None:
         hole, start = len(self._zeros), 0
         for begin in range(0, len(view), hole):
             block = view[begin : begin + hole]
             if bytes(block) == self._zeros:
-                write_all(descriptor, view[start:begin])
+                self._put(descriptor, view[start:begin], origin and origin.behind(start))
                 start = begin + hole
                 os.lseek(descriptor, hole, os.SEEK_CUR)
-        write_all(descriptor, view[start:])
+        self._put(descriptor, view[start:], origin and origin.behind(start))
         if len(view):
             self._ends_in_hole = start == len(view)
+
+    def _put(self, descriptor: int, view: memoryview, origin: _Origin | None) -> None:
+        if origin is not None and self._copies:
+            self._copies = copy_all(origin.descriptor, origin.offset, descriptor, len(view))
+            if self._copies:
+                return
+        write_all(descriptor, view)
 
     def _sync_now_and_then(self, descriptor: int, more: int) -> None:
         self._unsynced += more
