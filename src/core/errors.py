@@ -515,6 +515,16 @@ class SourceNotFound(NotFound):
 
 
 @attrs.define(eq=False)
+class TaskNotFound(NotFound):
+    """No task has this id, or none any more, or the caller may not learn that one does."""
+
+    task_id: str
+
+    def __str__(self) -> str:
+        return f"No task {self.task_id} was found."
+
+
+@attrs.define(eq=False)
 class NamespaceNotFound(NotFound):
     """No namespace has this name, or the caller may not learn that one does."""
 
@@ -870,6 +880,34 @@ class FormatUnsafe(Unsupported):
 
     def __str__(self) -> str:
         return f"The {self.format} data failed these safety checks: {', '.join(self.checks)}."
+
+
+@attrs.define(eq=False)
+class ArchiveUnusable(Unsupported):
+    """The bytes are an archive, and an image cannot be taken out of it.
+
+    Attributes:
+        reason: Why, a phrase without a full stop.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The data is an archive that cannot be unpacked: {self.reason}."
+
+
+@attrs.define(eq=False)
+class NotConvertible(Unsupported):
+    """The bytes cannot be brought into the format that the operator wants.
+
+    Attributes:
+        reason: Why, a phrase without a full stop.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The data cannot be converted: {self.reason}."
 
 
 @attrs.define(eq=False)

@@ -22,6 +22,7 @@ _log: Final = logging.getLogger(__name__)
 _MOST_ATTEMPTS: Final = 10
 _LOOK_THROUGH: Final = 200  # waiting jobs, of which some may be for other processes
 _GIVEN_UP: Final = "It was begun again and again and never came to an end."
+_ALONE: Final = "Work of this type cannot be begun as a task; ask for it at its image."
 
 
 class Interrupted(Exception):
@@ -139,6 +140,20 @@ class Handler(Protocol):
         return
 
 
+class _Stray(Handler):
+    """Ends what was asked for as a task alone, though such work only goes with an image."""
+
+    def run(self, work: Work) -> None:  # noqa: ARG002 - whatever it is
+        """Refuse."""
+        raise errors.InvalidRequest(_ALONE)
+
+    def give_up(self, unit: Unit, job: Job) -> None:
+        """Leave everything: there is nothing to be put back."""
+
+
+_STRAY: Final = _Stray()
+
+
 class Runs:
     """Runs jobs. Safe in every process at once."""
 
@@ -166,7 +181,14 @@ class Runs:
     def due(self, limit: int) -> Sequence[str]:
         """Return the ids of jobs that wait for this process, oldest first, at most *limit*."""
         waiting = self._persistence.jobs.runnable(max(limit, _LOOK_THROUGH))
-        return [job.id for job in waiting if self._handlers[job.kind].here(job)][:limit]
+        return [job.id for job in waiting if self._handler(job).here(job)][:limit]
+
+    def _handler(self, job: Job) -> Handler:
+        # Only an import as such makes its image. Callers may ask for any type of task, and
+        # what they give to the others was checked by nobody.
+        if job.image_id is None and job.kind is not JobKind.IMPORT:
+            return _STRAY
+        return self._handlers.get(job.kind, _STRAY)
 
     def stop(self) -> None:
         """Have what is running here left for others, as soon as it looks up."""
@@ -187,7 +209,7 @@ class Runs:
 
     def _clean_up(self, job: Job) -> None:
         try:
-            self._handlers[job.kind].clean_up(job)
+            self._handler(job).clean_up(job)
         except errors.VitrineError as error:
             _log.warning("What a task for image %s left stays for now: %s", job.image_id, error)
 
@@ -214,7 +236,7 @@ class Runs:
             keep=self._keep,
             stopping=self._stopping,
         )
-        handler = self._handlers[job.kind]
+        handler = self._handler(job)
         try:
             if job.attempts > _MOST_ATTEMPTS:
                 raise errors.InvalidRequest(_GIVEN_UP)

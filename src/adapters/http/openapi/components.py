@@ -7,8 +7,10 @@ from vitrine.adapters.http.openapi.operations import STRING, Schema
 from vitrine.adapters.http.schemas.image import CustomSchema, ImageSchema
 from vitrine.adapters.http.schemas.member import member_document
 from vitrine.adapters.http.schemas.metadefs import METADEF_SCHEMAS, tag_list_document
+from vitrine.adapters.http.schemas.task import NEW_TASK, task_document, tasks_document
 from vitrine.core.images.changes import Op
 from vitrine.core.images.members import MemberStatus
+from vitrine.core.importing import Method
 from vitrine.core.quota import Resource
 
 _JSON = dict[str, Any]
@@ -33,6 +35,7 @@ def components(images: ImageSchema) -> Mapping[str, Schema]:
         "Error": _ERROR,
         **_images(plain.document()),
         **_members(),
+        **_tasks(),
         **_service(),
         **_metadefs(),
     }
@@ -136,6 +139,26 @@ def _images(document: _JSON) -> dict[str, Schema]:
             },
             "required": ["url"],
         },
+        "Import": {
+            "type": "object",
+            "properties": {
+                "method": {
+                    "type": "object",
+                    "properties": {
+                        "name": {"enum": [*Method]},
+                        "uri": STRING,
+                        "glance_region": STRING,
+                        "glance_image_id": STRING,
+                        "glance_service_interface": STRING,
+                    },
+                    "required": ["name"],
+                },
+                "stores": {"type": "array", "items": STRING},
+                "all_stores": {"type": "boolean"},
+                "all_stores_must_succeed": {"type": "boolean"},
+            },
+            "required": ["method"],
+        },
     }
 
 
@@ -154,6 +177,45 @@ def _members() -> dict[str, Schema]:
             "properties": {"status": {"enum": [*MemberStatus]}},
             "required": ["status"],
         },
+    }
+
+
+def _tasks() -> dict[str, Schema]:
+    task = _adapted(task_document())
+    # Where authentication is off nobody owns a task.
+    nullable = {**STRING, "type": ["null", "string"]}
+    task["properties"]["owner"] = {**task["properties"]["owner"], "type": ["null", "string"]}
+    listed = {
+        name: each
+        for name, each in task["properties"].items()
+        if name in tasks_document()["properties"]["tasks"]["items"]["properties"]
+    }
+    sometimes = {"image_id", "request_id", "user_id", "expires_at"}
+    row = dict.fromkeys(("expires_at", "deleted_at", "image_id", "request_id", "user_id"), nullable)
+    row |= {"deleted": {"type": "boolean"}}
+    row |= {
+        name: each
+        for name, each in task["properties"].items()
+        if name not in row and name not in {"self", "schema"}
+    }
+    return {
+        "Task": {
+            **task,
+            "required": [each for each in task["properties"] if each not in sometimes],
+        },
+        "Tasks": _list(
+            "tasks",
+            {
+                "type": "object",
+                "properties": listed,
+                "required": [each for each in listed if each not in sometimes],
+            },
+            "first",
+            "schema",
+            next=STRING,
+        ),
+        "NewTask": NEW_TASK,
+        "ImageTasks": _list("tasks", {"type": "object", "properties": row, "required": [*row]}),
     }
 
 

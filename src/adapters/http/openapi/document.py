@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from vitrine.adapters.http.errors import reason_of_kind, status_of_kind, title_of
 from vitrine.adapters.http.media import JSON
-from vitrine.adapters.http.openapi import images, metadefs, service
+from vitrine.adapters.http.openapi import images, metadefs, service, tasks
 from vitrine.adapters.http.openapi.components import components
 from vitrine.adapters.http.openapi.operations import (
     Answer,
@@ -22,6 +22,7 @@ _JSON = dict[str, Any]
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *images.OPERATIONS,
+    *tasks.OPERATIONS,
     *metadefs.OPERATIONS,
     *service.OPERATIONS,
 )
@@ -39,6 +40,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "store_id": "The name of the store.",
     "tag": "The tag.",
     "member_id": "The id of the project.",
+    "task_id": "The id of the task.",
     "namespace": "The name of the namespace.",
     "name": "The name of what is in the namespace.",
 }

@@ -5,6 +5,22 @@ from typing import Any, Final
 from vitrine.adapters.http.schemas.image import UUID_PATTERN
 
 _NOT_LISTED: Final = frozenset({"input", "result", "message"})
+_TYPES: Final = ("import", "api_image_import", "location_import")
+
+NEW_TASK: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "type": {"enum": [*_TYPES], "description": "What kind of work it is."},
+        "input": {
+            "type": ["null", "object"],
+            "description": "What the work needs to know; for an import import_from, "
+            "import_from_format and image_properties.",
+        },
+    },
+    "required": ["type", "input"],
+    "additionalProperties": False,
+}
+"""The schema of a body that asks for a task."""
 
 
 def task_document() -> dict[str, Any]:
@@ -19,7 +35,7 @@ def task_document() -> dict[str, Any]:
             },
             "type": {
                 "type": "string",
-                "enum": ["import", "api_image_import", "location_import"],
+                "enum": [*_TYPES],
                 "description": "What kind of work it is.",
             },
             "status": {
