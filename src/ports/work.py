@@ -49,3 +49,43 @@ class Heartbeat(Protocol):
         was given up by one must never pass for what another one holds.
         """
         ...
+
+
+class Aside(Protocol):
+    """Work beside a stream: it sees the same pieces and must not hold the stream up."""
+
+    def offer(self, piece: bytes) -> None:
+        """Let the work have the next piece, unless it was given up.
+
+        It is given up, with `Behind`, when it has made the stream wait for too long, all
+        in all.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Say that this was all, and wait until the work is done, within the same patience."""
+        ...
+
+    def give_up(self) -> None:
+        """End the work with `CutOff`, unless `finish` was called. May be called again."""
+        ...
+
+
+class CutOff(Exception):
+    """The stream ended early."""
+
+
+class Behind(CutOff):
+    """The work could not keep up with the stream."""
+
+
+class Asides(Protocol):
+    """Begins work beside streams."""
+
+    def begin(self, work: Callable[[Iterator[bytes]], None]) -> Aside:
+        """Have *work* done with the pieces that are going to be offered.
+
+        The iterator raises `CutOff` to the work where the stream is not whole. What the
+        work itself raises ends it, and nothing else.
+        """
+        ...

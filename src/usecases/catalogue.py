@@ -30,6 +30,7 @@ from vitrine.ports.persistence import Persistence
 from vitrine.ports.stores import StoreIdentity, Stores
 from vitrine.usecases.admission import Admission
 from vitrine.usecases.audiences import Audiences
+from vitrine.usecases.caching import Caching, Uncached
 from vitrine.usecases.discarding import Discarding, taken_off
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.peers import Workers
@@ -113,6 +114,7 @@ class Images:
         clock: Clock,
         ids: Ids,
         rules: CatalogueRules | None = None,
+        caching: Caching | None = None,
     ) -> None:
         """Take the parts."""
         self._persistence = persistence
@@ -124,6 +126,7 @@ class Images:
         self._audiences = audiences
         self._fetcher = fetcher
         self._rules_of_locations = rules or CatalogueRules()
+        self._caching = caching or Uncached()
         self._limits = limits
         self._quotas = quotas
         self._workers = workers
@@ -469,6 +472,7 @@ class Images:
 
         def delete(permit: Callable[[ImageRecord], None]) -> None:
             self._removal.run(lambda: self._gate.find(context, image_id), permit, context)
+            self._caching.forget(image_id)
 
         if request is None:
             delete(may)

@@ -42,6 +42,7 @@ from vitrine.ports.stores import (
 )
 from vitrine.ports.work import Heartbeat, Hold, Pump
 from vitrine.usecases.audiences import Audiences
+from vitrine.usecases.caching import Caching, Uncached
 from vitrine.usecases.examining import Examiner, Findings
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.metering import Meter, Reservation, check_size
@@ -77,11 +78,13 @@ class Download:
         image: The image they belong to.
         reader: Gives them.
         part: Which part of the image they are, None for all of it.
+        cached: Whether they come from the image cache.
     """
 
     image: Image
     reader: BlobReader
     part: ranges.Part | None = None
+    cached: bool = False
 
 
 @attrs.define(kw_only=True)
@@ -121,6 +124,7 @@ class ImageData:
         clock: Clock,
         ids: Ids,
         rules: DataRules,
+        caching: Caching | None = None,
     ) -> None:
         """Take the parts."""
         self._persistence = persistence
@@ -141,6 +145,7 @@ class ImageData:
         self._clock = clock
         self._ids = ids
         self._rules = rules
+        self._caching = caching or Uncached()
 
     # --- upload ----------------------------------------------------------------------
 
@@ -387,7 +392,8 @@ class ImageData:
         Raises:
             ImageNotFound, NotPermitted: The caller may not have them, or not choose.
             ImageDeactivated: Nobody but administrators may.
-            UnknownStore, InvalidRequest: There is no such store, or nothing to choose from.
+            UnknownStore, InvalidRequest: There is no such store, or nothing to choose from;
+                not said of an image that is cached, since nothing is chosen then.
             UnsatisfiableRange: The part has no bytes.
             RangesUnsupported: The store gives out whole images only.
             StoreUnavailable: No store that keeps a copy answers.
@@ -399,18 +405,26 @@ class ImageData:
             raise errors.ImageDeactivated(image_id)
         if image.deletion is not None:
             raise errors.ImageNotFound(image_id)
+        asked = wanted(image) if image.locations else None
+        if asked is None and image.locations:
+            cached = self._caching.open(image)
+            if cached is not None:
+                return Download(image=image, reader=cached, cached=True)
         if prefer:
             self._gate.require(context, record, policy.DOWNLOAD_FROM_STORE)
             self._check_choice(prefer)
         if not image.locations:
             return None
-        asked = wanted(image)
         part = None
         if asked is not None and image.size is not None:
             part = ranges.resolve(asked, image.size)
         places = self._in_order(image.locations, prefer)
         reader = CopyReader.open(image, part, self._stores, places, StoreIdentity(caller=context))
-        return None if reader is None else Download(image=image, reader=reader, part=part)
+        if reader is None:
+            return None
+        if asked is None:
+            return Download(image=image, reader=self._caching.filling(image, reader))
+        return Download(image=image, reader=reader, part=part)
 
     def _check_choice(self, prefer: Sequence[str]) -> None:
         if not self._stores.multiple:
@@ -428,8 +442,10 @@ class ImageData:
         # Sorting keeps the order among those of the same rank.
         return sorted(self._stores.by_weight(locations), key=rank)
 
-    def sent(self, context: Context, download: Download, count: int) -> None:
-        """Tell that *count* bytes of a download went out and no more will follow."""
+    def sent(
+        self, context: Context, download: Download, count: int, *, address: str | None = None
+    ) -> None:
+        """Tell that *count* bytes of a download went out, to *address*, and no more will follow."""
         tell_sent(
             self._notifier,
             self._clock,
@@ -439,6 +455,7 @@ class ImageData:
                 image=download.image,
                 expected=download.reader.length,
                 sent=count,
+                destination=address if download.cached else None,
             ),
         )
 

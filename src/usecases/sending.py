@@ -16,12 +16,14 @@ class Sending:
     Attributes:
         expected: How many bytes were to be sent.
         sent: How many were.
+        destination: The address that they were sent to, None where it is not told.
     """
 
     context: Context
     image: Image
     expected: int
     sent: int
+    destination: str | None = None
 
 
 def tell_sent(notifier: Notifier, clock: Clock, ids: Ids, sending: Sending) -> None:
@@ -29,6 +31,7 @@ def tell_sent(notifier: Notifier, clock: Clock, ids: Ids, sending: Sending) -> N
     if not notifier.enabled:
         return
     whole = sending.sent == sending.expected
+    destination = {} if sending.destination is None else {"destination_ip": sending.destination}
     notifier.notice(
         Event(
             id=ids.new(),
@@ -42,6 +45,7 @@ def tell_sent(notifier: Notifier, clock: Clock, ids: Ids, sending: Sending) -> N
                 "owner_id": sending.image.owner,
                 "receiver_tenant_id": sending.context.project_id,
                 "receiver_user_id": sending.context.user_id,
+                **destination,
             },
             priority=Priority.INFO if whole else Priority.ERROR,
         )

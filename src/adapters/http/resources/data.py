@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator
 
 import falcon
 
-from vitrine.adapters.http.body import data_stream, no_body
+from vitrine.adapters.http.body import (
+    OCTETS,
+    check_octets,
+    data_stream,
+    declared_size,
+    no_body,
+)
 from vitrine.adapters.http.etags import (
     data_tag,
     expected_versions,
@@ -17,15 +23,12 @@ from vitrine.adapters.http.media import send_nothing
 from vitrine.adapters.http.middleware.identity import caller_of
 from vitrine.adapters.http.queries import parameters
 from vitrine.adapters.http.ranges import wanted_part
-from vitrine.core import errors
 from vitrine.core.images.image import Image
 from vitrine.core.images.ranges import Wanted
 from vitrine.usecases.data import Download, ImageData
 
-_OCTETS = "application/octet-stream"
 # Who keeps a copy has to ask each time whether this caller may have it.
 _CACHING = {"Cache-Control": "no-cache"}
-_MOST_DIGITS = 20  # more than any number of bytes that could be allowed has
 
 
 class ImageDataResource:
@@ -38,13 +41,12 @@ class ImageDataResource:
 
     def on_put(self, req: falcon.Request, resp: falcon.Response, image_id: str) -> None:
         """Store the body: 204."""
-        if (req.content_type or "").partition(";")[0].strip().lower() != _OCTETS:
-            raise errors.UnsupportedMedia((_OCTETS,))
+        check_octets(req)
         self._data.upload(
             caller_of(req),
             image_id,
             data_stream(req),
-            size=_declared_size(req),
+            size=declared_size(req),
             store_id=req.get_header("X-Image-Meta-Store") if self._choose_store else None,
             # The data has no tag yet: what must not have changed is the image.
             expected=expected_versions(req.get_header("If-Match"), image_id),
@@ -67,7 +69,12 @@ class ImageDataResource:
         if download is None:
             send_nothing(resp, typed=False)
             return
-        _send(resp, download, lambda count: self._data.sent(caller, download, count))
+        address = req.remote_addr
+        _send(
+            resp,
+            download,
+            lambda count: self._data.sent(caller, download, count, address=address),
+        )
 
 
 def _preferred(req: falcon.Request) -> list[str]:
@@ -91,19 +98,9 @@ def _wanted(req: falcon.Request, image: Image) -> Wanted | None:
     )
 
 
-def _declared_size(req: falcon.Request) -> int | None:
-    text = req.get_header("X-OpenStack-Image-Size")
-    if text is None:
-        return req.content_length
-    if not (text.strip().isascii() and text.strip().isdigit()):
-        raise errors.InvalidValue("X-OpenStack-Image-Size", "it is not a number of bytes")
-    # Python reads no number of thousands of digits; the first of them are too many already.
-    return int(text.strip().lstrip("0")[:_MOST_DIGITS] or "0") or req.content_length
-
-
 def _send(resp: falcon.Response, download: Download, sent: Callable[[int], None]) -> None:
     resp.status = falcon.HTTP_200
-    resp.content_type = _OCTETS
+    resp.content_type = OCTETS
     resp.content_length = download.reader.length
     if download.image.checksum is not None:
         # The hash of the whole image, in hexadecimal: that is what clients compare.
