@@ -1,6 +1,6 @@
 """What is done to the data of an import, and to its image, before it goes to the stores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -24,35 +24,42 @@ class Prepared:
 
 
 class Preparation(Protocol):
-    """One step."""
+    """One step. Who has nothing to do at a place inherits that."""
 
     @property
     def reads_data(self) -> bool:
         """Whether it looks at the data, which has to be staged for it, or changes it."""
-        ...
+        return False
 
-    def prepare(self, work: Work, prepared: Prepared) -> Prepared:
+    def prepare(self, work: Work, prepared: Prepared) -> Prepared:  # noqa: ARG002 - for those who read data
         """Do it. What it writes under a new key it names in the result.
 
-        The old key is the caller's to delete. Whoever is cut off leaves nothing but
-        names that begin with the image's id, which are swept away.
+        The old key is the caller's to delete. Whoever fails leaves nothing; whoever is
+        cut off nothing but what `new_key` names, which is swept away.
 
         Raises:
             VitrineError: The import fails.
         """
-        ...
+        return prepared
 
-    def adorn(self, work: Work, image: Image) -> Image:
+    def adorn(self, work: Work, image: Image) -> Image:  # noqa: ARG002 - for those who add something
         """Return *image* with what this step adds to it whatever the data is. Not saved."""
-        ...
+        return image
+
+
+def _keep(_key: str) -> None:
+    """Delete nothing."""
 
 
 class Preparations:
     """All steps, in the operator's order."""
 
-    def __init__(self, steps: Sequence[Preparation] = ()) -> None:
-        """Take the steps."""
+    def __init__(
+        self, steps: Sequence[Preparation] = (), *, delete: Callable[[str], None] = _keep
+    ) -> None:
+        """Take the steps, and how to delete what one has staged and the next has replaced."""
         self._steps = tuple(steps)
+        self._delete = delete
 
     @property
     def read_data(self) -> bool:
@@ -60,18 +67,44 @@ class Preparations:
         return any(step.reads_data for step in self._steps)
 
     def prepare(self, work: Work, prepared: Prepared) -> Prepared:
-        """Do every step that needs the data, looking up between them."""
+        """Do every step that needs the data, looking up between them.
+
+        What is staged under the first key stays there; of what comes after it, only the
+        last does.
+        """
+        first = prepared.key
         for step in self._steps:
             work.check()
             if step.reads_data:
-                prepared = step.prepare(work, prepared)
+                prepared = self._prepare(step, work, prepared, first)
         return prepared
+
+    def _prepare(self, step: Preparation, work: Work, prepared: Prepared, first: str) -> Prepared:
+        between = prepared.key if prepared.key != first else None
+        try:
+            done = step.prepare(work, prepared)
+        except BaseException:
+            if between is not None:
+                self._delete(between)
+            raise
+        if between is not None and done.key != between:
+            self._delete(between)
+        return done
 
     def adorn(self, work: Work, image: Image) -> Image:
         """Return *image* with what every step adds to it."""
         for step in self._steps:
             image = step.adorn(work, image)
         return image
+
+
+def new_key(image: Image, unique: str) -> str:
+    """Return under which key a step stages something else for *image*.
+
+    One that nobody has used before, so that somebody who lost the job, and has not
+    noticed yet, writes elsewhere.
+    """
+    return f"{image.id}.{unique}"
 
 
 def added(image: Image, properties: Mapping[str, str]) -> Image:

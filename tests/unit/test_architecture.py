@@ -45,13 +45,19 @@ DOORS = {
     "requests": {
         # Other workers of this service, at addresses that it recorded itself.
         "adapters/peers/web.py",
+        # Image services of other regions, at addresses of the operator's catalogue.
+        "adapters/remotes/glance.py",
         "adapters/credentials/calls.py",
         "adapters/stores/cinder/access.py",
         "adapters/stores/cinder/calls.py",
     },
     "shelve": set[str](),
-    # Sheepdog has a command and no library.
-    "subprocess": {"adapters/stores/dog.py"},
+    "subprocess": {
+        # What users bring is read by programs that the kernel keeps within limits.
+        "adapters/conversion/programs.py",
+        # Sheepdog has a command and no library.
+        "adapters/stores/dog.py",
+    },
     "urllib.request": set[str](),
     "urllib3": {"adapters/stores/s3/bucket.py"},  # its errors: boto3 calls
     # Besides, the HTTP server's own connections.

@@ -103,7 +103,7 @@ def judge(inspection: Inspection, disk_format: str, rules: FormatRules) -> Verdi
         FormatUnsafe: A safety check failed that is not excepted, or the size of
             the disk is beyond all measure.
     """
-    found = _relevant(inspection.recognised, disk_format)
+    found = relevant(inspection.recognised, disk_format)
     mismatch = _mismatch(found, disk_format)
     if mismatch is not None and rules.require_match:
         raise mismatch
@@ -116,7 +116,7 @@ def judge(inspection: Inspection, disk_format: str, rules: FormatRules) -> Verdi
     return Verdict(virtual_size=_virtual_size(found, disk_format, inspection.size))
 
 
-def _relevant(recognised: tuple[Recognised, ...], disk_format: str) -> tuple[Recognised, ...]:
+def relevant(recognised: tuple[Recognised, ...], disk_format: str) -> tuple[Recognised, ...]:
     """Leave out partition tables that belong to the other thing that was recognised."""
     formats = {each.format for each in recognised}
     # An ISO that boots from a stick carries a partition table, often an odd one.

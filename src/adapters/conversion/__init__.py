@@ -1,0 +1,1 @@
+"""Programs and libraries that read what users bring, each held short."""

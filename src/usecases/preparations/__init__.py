@@ -1,0 +1,1 @@
+"""The steps that an operator can have done on the way of an import."""
