@@ -12,12 +12,13 @@ from typing import Final
 from vitrine.core import errors
 from vitrine.core.images.image import Image
 from vitrine.core.images.status import Status
-from vitrine.core.importing import STAGE_HOST
+from vitrine.core.importing import STAGE_HOST, Method, plan_of
 from vitrine.core.jobs import Job
 from vitrine.ports.clock import Clock
 from vitrine.ports.peers import PassedAnswer, PassedRequest, Peers
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.staging import Staging
+from vitrine.usecases.callers import CallerHere
 from vitrine.usecases.sources import staged_key
 
 _STAGED: Final = frozenset({Status.UPLOADING, Status.IMPORTING})
@@ -81,6 +82,28 @@ class StagedHere:
             staged_key(self._staging, image)
         except (errors.BlobNotFound, errors.StoreUnavailable):
             return False
+        return True
+
+
+class Places:
+    """Tells of every import whether it is for this process."""
+
+    def __init__(self, staged: StagedHere, callers: CallerHere) -> None:
+        """Take what knows of staged data, and what knows of callers."""
+        self._staged = staged
+        self._callers = callers
+
+    def here(self, job: Job) -> bool:
+        """Return whether this process is one to do *job*, which is an import."""
+        try:
+            method = plan_of(job, "").method
+        except errors.InvalidRequest:
+            # It fails, wherever that is.
+            return True
+        if method is Method.GLANCE_DIRECT:
+            return self._staged.here(job)
+        if method is Method.GLANCE_DOWNLOAD:
+            return self._callers.here(job)
         return True
 
 

@@ -1,0 +1,1 @@
+"""Image services of other regions."""
