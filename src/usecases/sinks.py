@@ -1,22 +1,24 @@
 """Giving a store bytes that lie in a file already."""
 
-from vitrine.ports.stores import BlobReader, BlobWriter
+from vitrine.ports.stores import BlobWriter
 from vitrine.ports.work import Sink
 
 
-def sink_for(writer: BlobWriter, source: BlobReader) -> Sink:
-    """Return what takes all pieces of *source*, in order, and writes them with *writer*.
+def sink_for(writer: BlobWriter, descriptor: int | None) -> Sink:
+    """Return what takes all pieces of a source, in order, and writes them with *writer*.
 
-    Where they come from a file the writer is told which: a store of files has the kernel
-    copy them, or lets both files share them, instead of being sent them.
+    A store of files has the kernel copy what lies in a file already, or lets both files
+    share it, instead of being sent it. Several sinks may have one source, each in a thread
+    of its own.
 
-    Several sinks may have one source, each in a thread of its own. The source stays open
-    until they are through, reads one blob from its first byte to its end, and nobody
-    changes that blob meanwhile: so it is with what is staged, which is ours alone, and
-    with one copy in a store. It is not so with a source that goes on with another copy
-    where one breaks.
+    Args:
+        writer: Writes one blob, from its first byte to its last.
+        descriptor: The file that the pieces are read from, from its first byte on; it stays
+            open until all is written. Nobody may change it meanwhile, or other bytes would
+            be written than those that were hashed: what is staged is ours alone, and so is
+            a copy in a store. None for what comes from no file, or perhaps from several,
+            as a source does that goes on with another copy where one breaks.
     """
-    descriptor = source.fileno()
     if descriptor is None:
         return writer.write
     offset = 0

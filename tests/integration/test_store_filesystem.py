@@ -1,5 +1,6 @@
 """The store of files, on real file systems: that of the machine, one that fills up, XFS."""
 
+import subprocess
 import threading
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import ClassVar
 import pytest
 
 from tests.support.mounts import frozen, tmpfs, xfs
+from tests.support.services import require_command
 from vitrine.adapters.stores.filesystem import DataDirectory, FilesystemStore
 from vitrine.adapters.stores.patience import PatientCalls
 from vitrine.adapters.stores.patient import PatientStore
@@ -26,8 +28,10 @@ from vitrine.testing.stores import (
     write_all,
 )
 from vitrine.testing.threads import at_once, results
+from vitrine.usecases.sinks import sink_for
 
 ROOM = 16 * MIB
+BLOCK = 4096
 
 
 def store_in(directory: Path, *, sparse: bool = False) -> FilesystemStore:
@@ -150,6 +154,89 @@ def test_readers_of_a_full_file_system_and_deletions_are_not_disturbed(tiny: Pat
     store.delete(url, SERVICE)
     filling.abort()
     assert files_in(tiny) == []
+
+
+# --- from one file to another --------------------------------------------------------
+
+
+def _copied(store: Store, source: Path) -> Path:
+    """Store a file, as an import does, and return where it is."""
+    writer = store.begin(target_for(size=source.stat().st_size), SERVICE)
+    _write_from(writer, source)
+    return Path(writer.commit().url.removeprefix("file://"))
+
+
+def _write_from(writer: BlobWriter, source: Path) -> None:
+    with source.open("rb") as file:
+        sink = sink_for(writer, file.fileno())
+        while piece := file.read(MIB):
+            sink(piece)
+
+
+def _shared(path: Path) -> int:
+    """Return how many bytes of a file are kept together with those of another one."""
+    found = subprocess.run(
+        [require_command("filefrag"), "-v", "-b1", path], check=True, capture_output=True, text=True
+    )
+    # ext: logical_offset: physical_offset: length: expected: flags:
+    rows = [line.split(":") for line in found.stdout.splitlines() if "shared" in line]
+    return sum(int(row[3]) for row in rows)
+
+
+@pytest.mark.parametrize("data", [patterned(3 * MIB), patterned(3 * MIB + 12345)], ids=len)
+@pytest.mark.parametrize("place", ["large", "tmp_path"])
+def test_an_image_that_lies_in_a_file_is_copied(
+    request: pytest.FixtureRequest, place: str, data: bytes
+) -> None:
+    directory: Path = request.getfixturevalue(place)
+    source = directory / "staged"
+    source.write_bytes(data)
+    copy = _copied(store_in(directory / "images"), source)
+    source.unlink()
+    assert copy.read_bytes() == data
+    copy.unlink()
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_where_files_can_share_their_bytes_a_copy_takes_no_room(
+    large: Path, *, sparse: bool
+) -> None:
+    data = patterned(4 * MIB) + bytes(4 * MIB) + patterned(4 * MIB, seed=MIB) + b"end"
+    source = large / "staged"
+    source.write_bytes(data)
+    copy = _copied(store_in(large / "images", sparse=sparse), source)
+    assert copy.read_bytes() == data
+    # All but the holes, to the last block.
+    assert _shared(copy) == (8 * MIB if sparse else 12 * MIB) + BLOCK
+    # What becomes of one of them is not seen in the other.
+    with source.open("r+b") as file:
+        file.write(b"changed")
+    assert copy.read_bytes() == data
+    source.unlink()
+    copy.unlink()
+
+
+def test_from_another_file_system_an_image_is_copied_all_the_same(
+    tiny: Path, large: Path, tmp_path: Path
+) -> None:
+    data = patterned(2 * MIB + 1)
+    for source in (tiny / "staged", tmp_path / "staged"):
+        source.write_bytes(data)
+        copy = _copied(store_in(large / "images"), source)
+        assert copy.read_bytes() == data
+        copy.unlink()
+        source.unlink()
+
+
+def test_a_copy_for_which_there_is_no_room_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
+    source = tmp_path / "staged"
+    source.write_bytes(patterned(ROOM + MIB))
+    store = store_in(tiny / "images")
+    writer = store.begin(target_for(), SERVICE)
+    with pytest.raises(errors.StoreFull):
+        _write_from(writer, source)
+    writer.abort()
+    assert files_in(tiny / "images") == []
 
 
 # --- a file system that hangs --------------------------------------------------------

@@ -1,5 +1,6 @@
 """What a store that takes data promises of the bytes."""
 
+from pathlib import Path
 from typing import ClassVar, Final
 
 import pytest
@@ -115,6 +116,43 @@ class WritingContract(WritableStore):
         written.append(writer.commit().url)
         expected = b"".join(bytes([value]) * len(buffer) for value in (1, 2, 3))
         assert self.read(store, written[0]) == expected
+
+    def test_what_lies_in_a_file_may_be_taken_from_there(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "source"
+
+        @self.examples
+        @given(
+            sizes=st.lists(st.integers(0, 70 * KIB), max_size=6),
+            taken=st.lists(st.booleans(), min_size=6, max_size=6),
+            offset=st.integers(0, 5000),
+        )
+        def check(sizes: list[int], taken: list[bool], offset: int) -> None:
+            pieces = [
+                bytes(size) if number % 2 else patterned(size, seed=number)
+                for number, size in enumerate(sizes)
+            ]
+            path.write_bytes(bytes(offset) + b"".join(pieces))
+            writer = store.begin(target_for(), self.identity)
+            with path.open("rb") as file:
+                file.seek(7)
+                where = offset
+                for piece, from_file in zip(pieces, taken, strict=False):
+                    if from_file:
+                        writer.write_from(memoryview(piece), file.fileno(), where)
+                    else:
+                        writer.write(piece)
+                    where += len(piece)
+                assert file.tell() == 7
+            stored = writer.commit()
+            try:
+                assert stored.size == sum(sizes)
+                assert self.read(store, stored.url) == b"".join(pieces)
+            finally:
+                store.delete(stored.url, self.identity)
+
+        check()
 
     def test_it_takes_data(self, store: Store) -> None:
         assert Ability.WRITE in store.abilities

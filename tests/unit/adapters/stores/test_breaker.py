@@ -45,6 +45,7 @@ class FlakyStore(MemoryStore):
         self.failure: Callable[[], Exception] | None = None
         self.lazy = False
         self.asked = 0
+        self.offered = list[tuple[int, int]]()
 
     def ask(self) -> None:
         self.asked += 1
@@ -93,6 +94,11 @@ class FlakyWriter(BlobWriter):
 
     def write(self, piece: bytes | memoryview) -> None:
         self._store.ask()
+        self._writer.write(piece)
+
+    def write_from(self, piece: bytes | memoryview, descriptor: int, offset: int) -> None:
+        self._store.ask()
+        self._store.offered.append((descriptor, offset))
         self._writer.write(piece)
 
     def commit(self) -> StoredBlob:
@@ -257,6 +263,23 @@ def test_a_writer_and_a_reader_of_before_go_on(
     assert writer.commit().size == 4
     writer.abort()
     assert not _fails(guarded.check)
+
+
+def test_a_writer_is_told_of_the_file_that_bytes_are_in(
+    flaky: FlakyStore, guarded: BreakingStore
+) -> None:
+    writer = guarded.begin(_target("new"), SERVICE)
+    writer.write_from(b"data", 17, 4)
+    assert flaky.offered == [(17, 4)]
+    assert writer.commit().size == 4
+
+    failing = guarded.begin(_target("other"), SERVICE)
+    flaky.failure = errors.StoreUnavailable
+    for _ in range(THRESHOLD):
+        with pytest.raises(errors.StoreUnavailable):
+            failing.write_from(b"data", 17, 4)
+
+    assert _is_left_alone(flaky, guarded)
 
 
 def test_writers_and_readers_of_callers_who_are_let_in_no_more_do_not_count(

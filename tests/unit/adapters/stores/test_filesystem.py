@@ -5,7 +5,7 @@ import os
 import socket
 import stat
 from collections import namedtuple
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -262,6 +262,114 @@ def test_zeros_take_room_only_where_holes_are_not_wanted(tmp_path: Path, *, spar
     used = (tmp_path / "key").stat().st_blocks * 512
     assert (used < 4 * MIB) is sparse
     assert rest_of(store_in(tmp_path).open(url, SERVICE)) == data
+
+
+# --- from one file to another --------------------------------------------------------
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[int]:
+    """A file of a MiB that is not all zeros, open for reading."""
+    path = tmp_path / "source"
+    path.write_bytes(patterned(MIB))
+    with path.open("rb") as file:
+        yield file.fileno()
+
+
+@pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="the kernel does not copy here")
+def test_what_lies_in_a_file_is_copied_by_the_kernel(
+    tmp_path: Path, source: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = store_in(tmp_path / "images").begin(target_for(), SERVICE)
+    written = _refuse(monkeypatch, "write", OSError(errno.EIO, "not to be called"))
+    for offset in range(0, MIB, MIB // 4):
+        piece = patterned(MIB)[offset : offset + MIB // 4]
+        writer.write_from(piece, source, offset)
+    monkeypatch.undo()
+    assert Path(writer.commit().url.removeprefix("file://")).read_bytes() == patterned(MIB)
+    assert written == []
+
+
+@pytest.mark.parametrize("copied", [0, 1000])
+@pytest.mark.parametrize(
+    "number", [errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EIO, None]
+)
+@pytest.mark.parametrize("sparse", [True, False])
+def test_what_the_kernel_does_not_copy_to_its_end_is_written(
+    tmp_path: Path,
+    source: int,
+    monkeypatch: pytest.MonkeyPatch,
+    copied: int,
+    number: int | None,
+    *,
+    sparse: bool,
+) -> None:
+    asked = list[int]()
+
+    def copy(_source: int, target: int, count: int, _offset: int) -> int:
+        asked.append(count)
+        if len(asked) == 1 and copied:
+            return os.write(target, b"x" * copied)
+        if number is None:
+            return 0
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "copy_file_range", copy, raising=False)
+    data = patterned(MIB)
+    writer = store_in(tmp_path / "images", sparse=sparse).begin(target_for(), SERVICE)
+    for offset in (0, MIB // 2):
+        writer.write_from(data[offset : offset + MIB // 2], source, offset)
+    assert Path(writer.commit().url.removeprefix("file://")).read_bytes() == data
+    # Nobody tries again what two file systems cannot.
+    assert asked == [MIB // 2, MIB // 2 - copied][: 2 if copied else 1]
+
+
+def test_a_file_that_has_less_than_was_read_from_it_does_not_count(tmp_path: Path) -> None:
+    writer = store_in(tmp_path / "images").begin(target_for(), SERVICE)
+    path = tmp_path / "source"
+    path.write_bytes(b"other")
+    with path.open("rb") as file:
+        writer.write_from(b"what was hashed", file.fileno(), 0)
+    assert Path(writer.commit().url.removeprefix("file://")).read_bytes() == b"what was hashed"
+
+
+def test_no_room_for_a_copy_is_no_room(
+    tmp_path: Path, source: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = store_in(tmp_path / "images").begin(target_for(), SERVICE)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    _refuse(monkeypatch, "copy_file_range", full)
+    _refuse(monkeypatch, "write", full)
+    with pytest.raises(errors.StoreFull):
+        writer.write_from(patterned(MIB), source, 0)
+    monkeypatch.undo()
+    writer.abort()
+    assert files_in(tmp_path / "images") == []
+
+
+def test_holes_stay_holes_when_a_file_is_copied(tmp_path: Path) -> None:
+    data = patterned(MIB) + bytes(8 * MIB) + patterned(MIB)
+    path = tmp_path / "source"
+    path.write_bytes(data)
+    writer = store_in(tmp_path / "images", sparse=True).begin(target_for(size=len(data)), SERVICE)
+    with path.open("rb") as file:
+        for offset in range(0, len(data), MIB):
+            writer.write_from(data[offset : offset + MIB], file.fileno(), offset)
+    copy = Path(writer.commit().url.removeprefix("file://"))
+    assert copy.read_bytes() == data
+    assert copy.stat().st_blocks * 512 < 4 * MIB
+
+
+def _refuse(monkeypatch: pytest.MonkeyPatch, name: str, error: OSError) -> list[tuple[object, ...]]:
+    """Have a call into the kernel fail; return the list of those that were made."""
+    calls = list[tuple[object, ...]]()
+
+    def fail(*args: object) -> int:
+        calls.append(args)
+        raise error
+
+    monkeypatch.setattr(os, name, fail, raising=False)
+    return calls
 
 
 def test_administrators_are_told_how_it_is_set_up(tmp_path: Path) -> None:

@@ -287,7 +287,8 @@ class HangingStore(MemoryStore):
         self.deleted = 0
 
     def begin(self, target: BlobTarget, identity: StoreIdentity) -> BlobWriter:
-        return HangingWriter(super().begin(target, identity), self.gate)
+        self.writer = HangingWriter(super().begin(target, identity), self.gate)
+        return self.writer
 
     def size(self, url: str, identity: StoreIdentity) -> int:
         self.gate.pass_()
@@ -302,12 +303,19 @@ class HangingWriter(BlobWriter):
     def __init__(self, writer: BlobWriter, gate: Gate) -> None:
         self._writer = writer
         self._gate = gate
+        self.found = list[bytes]()
 
     @property
     def handle(self) -> str | None:
         return self._writer.handle
 
     def write(self, piece: bytes | memoryview) -> None:
+        self._writer.write(piece)
+
+    def write_from(self, piece: bytes | memoryview, descriptor: int, offset: int) -> None:
+        self._gate.pass_()
+        # Whatever the number stands for by now, it has the bytes.
+        self.found.append(os.pread(descriptor, len(piece), offset))
         self._writer.write(piece)
 
     def commit(self) -> StoredBlob:
@@ -335,6 +343,32 @@ def test_a_commit_that_comes_too_late_is_taken_back(gate: Gate) -> None:
     patient._seconds = LONG
     until_it_works(writer.abort)
     assert inner.contents() == []
+
+
+def test_a_file_that_is_copied_from_is_kept_for_a_call_that_was_given_up(
+    tmp_path: Path, gate: Gate
+) -> None:
+    inner, patient = HangingStore(gate), calls()
+    store = PatientStore(inner, patient)
+    writer = store.begin(target_for(), SERVICE)
+    path = tmp_path / "source"
+    path.write_bytes(b"0123456789")
+    before = set(Path("/proc/self/fd").iterdir())
+    file = path.open("rb")
+    writer.write_from(memoryview(b"23"), file.fileno(), 2)
+    gate.close()
+    patient._seconds = SHORT
+    with pytest.raises(GivenUp):
+        writer.write_from(memoryview(b"45"), file.fileno(), 4)
+    with pytest.raises(errors.StoreUnavailable):
+        writer.write_from(memoryview(b"67"), file.fileno(), 6)
+    file.close()
+    gate.open()
+    patient._seconds = LONG
+    until_it_works(writer.abort)
+    assert inner.writer.found == [b"23", b"45"]
+    assert inner.contents() == []
+    assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_nothing_is_deleted_late_in_a_store_that_does_not_answer(gate: Gate) -> None:
