@@ -20,7 +20,7 @@ _UNKNOWN: Final = "This service has no such way to import an image."
 class ImageImport(Handler):
     """Gives an image its data, or copies the data it has to further stores."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an import takes, by method
         self,
         *,
         filling: Filling,
