@@ -35,6 +35,8 @@ class Request(BaseHTTPRequestHandler):
             answer(self)
 
     do_HEAD = do_GET  # noqa: N815 - the same
+    do_POST = do_GET  # noqa: N815 - the same
+    do_DELETE = do_GET  # noqa: N815 - the same
 
     def do_CONNECT(self) -> None:
         self.server.origin.seen.append((self.command, self.path, dict(self.headers)))
