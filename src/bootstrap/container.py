@@ -45,9 +45,12 @@ from vitrine.bootstrap.rules import (
     make_lease_ttl,
     make_location_policy,
     make_quotas,
+    make_staging_rules,
+    make_staging_ttl,
+    make_sweeping_grace,
     make_workers,
 )
-from vitrine.bootstrap.stores import make_credentials, make_stores
+from vitrine.bootstrap.stores import make_credentials, make_staging, make_stores
 from vitrine.bootstrap.web import make_api, make_app, make_http_settings, make_schema
 from vitrine.core.jobs import JobKind
 from vitrine.core.protection import Protections
@@ -63,6 +66,7 @@ from vitrine.ports.notifications import Notifier
 from vitrine.ports.peers import Peers
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.signatures import Signatures
+from vitrine.ports.staging import Staging
 from vitrine.ports.stores import Stores
 from vitrine.ports.work import Heartbeat, Pump
 from vitrine.usecases.audiences import Audiences
@@ -73,12 +77,14 @@ from vitrine.usecases.discarding import Discarding
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.housekeeping import Housekeeping, Relay
 from vitrine.usecases.jobs import Runs
+from vitrine.usecases.leftovers import Leftovers
 from vitrine.usecases.locations import LocationImport, Locations
 from vitrine.usecases.locks import Locks
 from vitrine.usecases.metadefs import Metadefs
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.seeding import Seeding
 from vitrine.usecases.sharing import Sharing
+from vitrine.usecases.staging import ImageStaging
 from vitrine.usecases.units import Units
 
 
@@ -97,6 +103,7 @@ class Container(containers.DeclarativeContainer):
     fetcher = providers.Singleton[Fetcher](GuardedFetcher, url_filter)
     credentials = providers.Singleton[StoreCredentials](make_credentials, settings)
     stores = providers.Singleton[Stores](make_stores, settings, url_filter, credentials)
+    staging = providers.Singleton[Staging](make_staging, settings)
     identity = providers.Singleton[IdentityProvider](make_identity, settings)
     authorizer = providers.Singleton[Authorizer](make_authorizer, settings)
     protections = providers.Singleton[Protections](make_protections, settings, authorizer)
@@ -118,6 +125,7 @@ class Container(containers.DeclarativeContainer):
         persistence=persistence,
         units=units,
         stores=stores,
+        staging=staging,
         heartbeat=heartbeat,
         clock=clock,
         ids=ids,
@@ -243,6 +251,28 @@ class Container(containers.DeclarativeContainer):
         persistence=persistence,
         limits=limits,
     )
+    image_staging = providers.Singleton(
+        ImageStaging,
+        persistence=persistence,
+        units=units,
+        gate=gate,
+        staging=staging,
+        limits=limits,
+        pump=pump,
+        heartbeat=heartbeat,
+        clock=clock,
+        ids=ids,
+        rules=providers.Singleton(make_staging_rules, settings, workers),
+    )
+    leftovers = providers.Singleton(
+        Leftovers,
+        persistence=persistence,
+        units=units,
+        staging=staging,
+        clock=clock,
+        grace=providers.Singleton(make_sweeping_grace, settings),
+        ttl=providers.Singleton(make_staging_ttl, settings),
+    )
     housekeeping = providers.Singleton(
         Housekeeping,
         persistence=persistence,
@@ -250,6 +280,9 @@ class Container(containers.DeclarativeContainer):
         stores=stores,
         removal=removal,
         discarding=discarding,
+        staging=staging,
+        image_staging=image_staging,
+        leftovers=leftovers,
         heartbeat=heartbeat,
         clock=clock,
         ids=ids,
@@ -277,6 +310,7 @@ class Container(containers.DeclarativeContainer):
         data=data,
         copies=copies,
         locations=locations,
+        staging=image_staging,
         sharing=sharing,
         metadefs=metadefs,
         discovery=discovery,

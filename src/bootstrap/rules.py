@@ -6,6 +6,7 @@ from vitrine.adapters.config.settings import (
     Settings,
 )
 from vitrine.core.images.formats import FormatRules
+from vitrine.core.importing import Method
 from vitrine.core.quota import Quotas
 from vitrine.ports.authorization import Authorizer
 from vitrine.ports.limits import Limits
@@ -17,6 +18,7 @@ from vitrine.usecases.data import DataRules
 from vitrine.usecases.discovery import Discovery
 from vitrine.usecases.locations import LocationPolicy
 from vitrine.usecases.peers import Workers
+from vitrine.usecases.staging import StagingRules
 
 
 def make_quotas(settings: Settings) -> Quotas:
@@ -61,6 +63,25 @@ def make_data_rules(settings: Settings) -> DataRules:
         largest=settings.limits.image_size,
         signed=settings.signatures.required,
     )
+
+
+def make_staging_rules(settings: Settings, workers: Workers) -> StagingRules:
+    """Return what staged data has to keep to."""
+    return StagingRules(
+        enabled=Method.GLANCE_DIRECT.value in settings.imports.methods,
+        largest=settings.limits.image_size,
+        host=workers.own,
+    )
+
+
+def make_staging_ttl(settings: Settings) -> timedelta | None:
+    """Return for how long staged data is kept that nobody imports; None for ever."""
+    return timedelta(seconds=settings.work.staging_ttl) or None
+
+
+def make_sweeping_grace(settings: Settings) -> timedelta:
+    """Return for how long what seems to be nobody's may lie in the staging place."""
+    return 2 * make_lease_ttl(settings)
 
 
 def make_catalogue_rules(settings: Settings) -> CatalogueRules:

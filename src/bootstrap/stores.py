@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from vitrine.adapters.config.drivers import load_driver
 from vitrine.adapters.config.settings import CredentialsSettings, Settings
@@ -12,9 +13,12 @@ from vitrine.adapters.fetching.guarded import GuardedFetcher, Tls
 from vitrine.adapters.stores.breaker import BreakingStore
 from vitrine.adapters.stores.catalogue import StoreCatalogue
 from vitrine.adapters.stores.circuit import Circuit
-from vitrine.adapters.stores.drivers.file import refuse_shared
+from vitrine.adapters.stores.drivers.file import directories_of, refuse_shared
+from vitrine.adapters.stores.staging import FileStaging
+from vitrine.core import errors
 from vitrine.ports.credentials import Account, StoreCredentials
 from vitrine.ports.fetching import Fetcher
+from vitrine.ports.staging import Staging
 from vitrine.ports.stores import Fetchers, Store, StoreInfo, StoreOpening, Stores
 
 
@@ -89,7 +93,9 @@ def make_stores(settings: Settings, urls: UrlFilter, credentials: StoreCredentia
         )
         for backend in backends
     }
-    refuse_shared(openings[backend.id] for backend in backends if backend.kind == "file")
+    files = [openings[backend.id] for backend in backends if backend.kind == "file"]
+    refuse_shared(files)
+    _refuse_staging_among(files, settings.stores.staging)
     return StoreCatalogue(
         [
             (
@@ -101,3 +107,19 @@ def make_stores(settings: Settings, urls: UrlFilter, credentials: StoreCredentia
         default_id=settings.stores.default,
         multiple=settings.stores.multiple,
     )
+
+
+def _refuse_staging_among(openings: Iterable[StoreOpening], staging: Path) -> None:
+    """See that what is swept out of the staging place is never an image in a store."""
+    place = staging.resolve()
+    for opening in openings:
+        if any(Path(each.path).resolve() == place for each in directories_of(opening)):
+            raise errors.Misconfigured(
+                f"Data is staged in the directory of the store '{opening.store_id}'; give the "
+                "staging place one of its own."
+            )
+
+
+def make_staging(settings: Settings) -> Staging:
+    """Return where data waits for its import, which was not looked at."""
+    return FileStaging(settings.stores.staging)

@@ -28,6 +28,7 @@ from vitrine.usecases.discovery import Discovery
 from vitrine.usecases.locations import Locations
 from vitrine.usecases.metadefs import Metadefs
 from vitrine.usecases.sharing import Sharing
+from vitrine.usecases.staging import ImageStaging
 
 
 def make_schema(settings: Settings) -> ImageSchema:
@@ -91,6 +92,7 @@ def make_api(  # noqa: PLR0913 - everything that the routes lead to
     data: ImageData,
     copies: Copies,
     locations: Locations,
+    staging: ImageStaging,
     sharing: Sharing,
     metadefs: Metadefs,
     discovery: Discovery,
@@ -102,6 +104,7 @@ def make_api(  # noqa: PLR0913 - everything that the routes lead to
         data=data,
         copies=copies,
         locations=locations,
+        staging=staging,
         sharing=sharing,
         metadefs=metadefs,
         discovery=discovery,

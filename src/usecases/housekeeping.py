@@ -8,12 +8,20 @@ from vitrine.core import errors
 from vitrine.core.sessions import Session, SessionKind
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.notifications import Notifier
-from vitrine.ports.persistence import CloseSession, HoldLease, Persistence
+from vitrine.ports.persistence import (
+    CloseSession,
+    HoldLease,
+    Persistence,
+    ReleaseReservations,
+)
+from vitrine.ports.staging import Staging
 from vitrine.ports.stores import SERVICE, BlobTarget, Stores
 from vitrine.ports.work import Heartbeat
 from vitrine.usecases.data import end_attempt
 from vitrine.usecases.discarding import Discarding
+from vitrine.usecases.leftovers import Leftovers
 from vitrine.usecases.removal import Removal
+from vitrine.usecases.staging import ImageStaging
 from vitrine.usecases.units import Unit, Units
 
 _log: Final = logging.getLogger(__name__)
@@ -35,6 +43,9 @@ class Housekeeping:
         stores: Stores,
         removal: Removal,
         discarding: Discarding,
+        staging: Staging,
+        image_staging: ImageStaging,
+        leftovers: Leftovers,
         heartbeat: Heartbeat,
         clock: Clock,
         ids: Ids,
@@ -45,6 +56,9 @@ class Housekeeping:
         self._stores = stores
         self._removal = removal
         self._discarding = discarding
+        self._staging = staging
+        self._image_staging = image_staging
+        self._leftovers = leftovers
         self._heartbeat = heartbeat
         self._clock = clock
         self._ids = ids
@@ -63,6 +77,10 @@ class Housekeeping:
             except errors.VitrineError as error:
                 _log.warning("Cleaning up after image %s waits: %s", session.image_id, error)
         self._sweep()
+        try:
+            self._leftovers.sweep()
+        except errors.StoreUnavailable as error:
+            _log.warning("What was staged is not looked through now: %s", error)
         return ended
 
     def _sweep(self) -> None:
@@ -93,6 +111,10 @@ class Housekeeping:
         match session.kind:
             case SessionKind.UPLOAD:
                 self._end_upload(session, holder)
+            case SessionKind.STAGE:
+                self._image_staging.recover(session, holder)
+            case SessionKind.COPY:
+                self._end_copy(session, holder)
             case SessionKind.DELETION:
                 self._removal.recover(session, holder)
             case SessionKind.DISCARD:
@@ -117,12 +139,36 @@ class Housekeeping:
 
         with self._heartbeat.keep(session.id, holder):
             self._units.run(requeue)
-            if session.store_id is not None and session.key is not None:
-                target = BlobTarget(session_id=session.id, key=session.key)
-                store = self._stores.get(session.store_id)
-                store.discard(target, session.handle, SERVICE)
+            self._discard(session)
             self._units.run(close)
         _log.info("An upload to image %s that came to nothing was cleaned up.", session.image_id)
+
+    def _end_copy(self, session: Session, holder: str) -> None:
+        """Remove what a job left half written. What becomes of the image, the job decides.
+
+        Raises:
+            StoreUnavailable, UnknownStore: The bytes stay for now.
+        """
+
+        def close(unit: Unit) -> None:
+            unit.do(HoldLease(session.id, holder))
+            unit.do(ReleaseReservations(session.id))
+            unit.do(CloseSession(session.id))
+
+        with self._heartbeat.keep(session.id, holder):
+            self._discard(session)
+            self._units.run(close)
+        _log.info("A copy of image %s that came to nothing was cleaned up.", session.image_id)
+
+    def _discard(self, session: Session) -> None:
+        """Remove what there is of the bytes that a session was about."""
+        if session.key is None:
+            return
+        target = BlobTarget(session_id=session.id, key=session.key)
+        if session.store_id is None:
+            self._staging.discard(target)
+        else:
+            self._stores.get(session.store_id).discard(target, session.handle, SERVICE)
 
 
 class Relay:

@@ -22,9 +22,10 @@ from vitrine.core.images.access import ImageRecord
 from vitrine.core.images.addresses import blob_at
 from vitrine.core.images.image import Image, Location
 from vitrine.core.images.status import Status
-from vitrine.core.sessions import Session, SessionKind
+from vitrine.core.sessions import Session, SessionKind, blob_key
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.persistence import CloseSession, HoldLease, OpenSession, Persistence
+from vitrine.ports.staging import Staging
 from vitrine.ports.stores import SERVICE, Ability, StoreIdentity, Stores
 from vitrine.ports.work import Heartbeat
 from vitrine.usecases.blobs import Blobs, Fate
@@ -32,6 +33,8 @@ from vitrine.usecases.discarding import Discarding
 from vitrine.usecases.units import Unit, Units
 
 _log: Final = logging.getLogger(__name__)
+
+_STAGED: Final = frozenset({Status.UPLOADING, Status.IMPORTING})
 
 
 class Removal:
@@ -43,6 +46,7 @@ class Removal:
         persistence: Persistence,
         units: Units,
         stores: Stores,
+        staging: Staging,
         heartbeat: Heartbeat,
         clock: Clock,
         ids: Ids,
@@ -51,6 +55,7 @@ class Removal:
         self._persistence = persistence
         self._units = units
         self._stores = stores
+        self._staging = staging
         self._heartbeat = heartbeat
         self._clock = clock
         self._ids = ids
@@ -99,6 +104,20 @@ class Removal:
         image, session = self._units.run(story)
         if session is not None:
             self.go_on(image, session, holder, StoreIdentity(caller=caller))
+        self._drop_staged(image)
+
+    def _drop_staged(self, image: Image) -> None:
+        """Remove the data of a deleted image that waited for its import, by any attempt.
+
+        If this fails, or the process dies before, it is swept away as nobody's.
+        """
+        if image.status not in _STAGED:
+            return
+        try:
+            for attempt in range(1, image.attempts + 1):
+                self._staging.delete(blob_key(image.id, attempt))
+        except errors.StoreUnavailable as error:
+            _log.warning("Data staged for image %s stays for now: %s", image.id, error)
 
     def go_on(
         self,

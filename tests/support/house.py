@@ -10,6 +10,7 @@ import attrs
 from tests.support.clock import CountingIds, ManualClock
 from tests.support.fetching import MemoryFetcher
 from tests.support.peers import HERE, MemoryPeers
+from tests.support.staging import ScratchStaging
 from vitrine.adapters.inspection.oslo import OsloInspector
 from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
 from vitrine.adapters.policy.authorizer import OsloAuthorizer
@@ -32,6 +33,7 @@ from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.signatures import Signatures, Verification
+from vitrine.ports.staging import Staging
 from vitrine.ports.stores import Store, StoreInfo
 from vitrine.usecases.audiences import Audiences
 from vitrine.usecases.catalogue import CatalogueRules, Images
@@ -41,11 +43,13 @@ from vitrine.usecases.discarding import Discarding
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.housekeeping import Housekeeping, Relay
 from vitrine.usecases.jobs import Runs
+from vitrine.usecases.leftovers import Leftovers
 from vitrine.usecases.locations import LocationImport, LocationPolicy, Locations
 from vitrine.usecases.locks import Locks
 from vitrine.usecases.peers import Workers
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.sharing import Sharing
+from vitrine.usecases.staging import ImageStaging, StagingRules
 from vitrine.usecases.units import Units
 
 TTL = timedelta(seconds=60)
@@ -135,6 +139,9 @@ class House:
         inspector: Inspector | None = None,
         notifier: Notifier | None = None,
         fetcher: Fetcher | None = None,
+        staging: Staging | None = None,
+        staging_rules: StagingRules | None = None,
+        staging_ttl: timedelta | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.ids = ids or CountingIds()
@@ -145,6 +152,7 @@ class House:
             default_id=next(iter(self.stores)),
             multiple=len(self.stores) > 1,
         )
+        self.staging = staging or ScratchStaging()
         self.fetcher = MemoryFetcher()
         self.notifier = ListeningNotifier()
         web, bus = fetcher or self.fetcher, notifier or self.notifier
@@ -161,6 +169,7 @@ class House:
             persistence=self.persistence,
             units=self.units,
             stores=self.catalogue,
+            staging=self.staging,
             heartbeat=self.heartbeat,
             clock=self.clock,
             ids=self.ids,
@@ -224,12 +233,34 @@ class House:
             quotas=self.quotas,
             clock=self.clock,
         )
+        self.image_staging = ImageStaging(
+            persistence=self.persistence,
+            units=self.units,
+            gate=self.gate,
+            staging=self.staging,
+            limits=self.limits,
+            pump=InlinePump(),
+            heartbeat=self.heartbeat,
+            clock=self.clock,
+            ids=self.ids,
+            rules=staging_rules or StagingRules(),
+        )
         self.housekeeping = Housekeeping(
             persistence=self.persistence,
             units=self.units,
             stores=self.catalogue,
             removal=self.removal,
             discarding=self.discarding,
+            staging=self.staging,
+            image_staging=self.image_staging,
+            leftovers=Leftovers(
+                persistence=self.persistence,
+                units=self.units,
+                staging=self.staging,
+                clock=self.clock,
+                grace=2 * TTL,
+                ttl=staging_ttl,
+            ),
             heartbeat=self.heartbeat,
             clock=self.clock,
             ids=self.ids,
@@ -285,6 +316,10 @@ class House:
     def upload(self, image_id: str, data: bytes, context: Context = DEMO, **how: Any) -> None:  # noqa: ANN401 - arguments of upload
         """Store *data* in small pieces."""
         self.data.upload(context, image_id, pieces(data), **how)
+
+    def stage(self, image_id: str, data: bytes, context: Context = DEMO, **how: Any) -> None:  # noqa: ANN401 - arguments of stage
+        """Stage *data* in small pieces."""
+        self.image_staging.stage(context, image_id, pieces(data), **how)
 
     def stored(self, image_id: str) -> Image:
         """Return an image as it is remembered, whoever may see it."""

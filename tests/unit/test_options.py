@@ -40,12 +40,6 @@ WAITING: Final[Mapping[str, frozenset[str]]] = {
             "WorkSettings.threads",
         }
     ),
-    "staging": frozenset(
-        {
-            "StoresSettings.staging",
-            "WorkSettings.staging_ttl",
-        }
-    ),
     "conversion of images": frozenset({"FormatSettings.vmdk_allowed_types"}),
     "encryption of locations": frozenset({"StoresSettings.metadata_encryption_key"}),
     "delayed deletion": frozenset(

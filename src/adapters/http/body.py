@@ -8,10 +8,18 @@ import orjson
 from gunicorn.http.errors import ParseException
 
 from vitrine.adapters.http.settings import DEFAULT_MAX_DOCUMENT
-from vitrine.core.errors import InvalidRequest, LimitExceeded, UploadCutShort
+from vitrine.core.errors import (
+    InvalidRequest,
+    InvalidValue,
+    LimitExceeded,
+    UnsupportedMedia,
+    UploadCutShort,
+)
 
+OCTETS = "application/octet-stream"
 PIECE = 1024 * 1024  # bytes; the size at which reading costs least
 _DEEPEST = 64  # levels of arrays and objects; the API itself needs six
+_MOST_DIGITS = 20  # more than any number of bytes that could be allowed has
 _CODED = frozenset({"chunked", "compress", "deflate", "gzip", "identity"})
 
 
@@ -51,6 +59,31 @@ def no_body(req: falcon.Request) -> None:
     )
     if coded or (req.content_length or 0) > 0:
         raise InvalidRequest("This request takes no body.")
+
+
+def check_octets(req: falcon.Request) -> None:
+    """Check that the body is declared to be the data of an image.
+
+    Raises:
+        UnsupportedMedia: It is declared to be something else, or nothing.
+    """
+    if (req.content_type or "").partition(";")[0].strip().lower() != OCTETS:
+        raise UnsupportedMedia((OCTETS,))
+
+
+def declared_size(req: falcon.Request) -> int | None:
+    """Return how many bytes of data are announced, None if that is not said.
+
+    Raises:
+        InvalidValue: What is said is no number.
+    """
+    text = req.get_header("X-OpenStack-Image-Size")
+    if text is None:
+        return req.content_length
+    if not (text.strip().isascii() and text.strip().isdigit()):
+        raise InvalidValue("X-OpenStack-Image-Size", "it is not a number of bytes")
+    # Python reads no number of thousands of digits; the first of them are too many already.
+    return int(text.strip().lstrip("0")[:_MOST_DIGITS] or "0") or req.content_length
 
 
 def data_stream(req: falcon.Request) -> Iterator[bytes]:

@@ -35,6 +35,7 @@ from vitrine.adapters.http.resources.metadefs import (
     ResourceTypesResource,
 )
 from vitrine.adapters.http.resources.schemas import SchemaResource
+from vitrine.adapters.http.resources.staging import StageResource
 from vitrine.adapters.http.resources.stores import CopyResource
 from vitrine.adapters.http.schemas.image import ImageSchema
 from vitrine.adapters.http.schemas.member import member_document, members_document
@@ -49,6 +50,7 @@ from vitrine.usecases.discovery import Discovery
 from vitrine.usecases.locations import Locations
 from vitrine.usecases.metadefs import Metadefs
 from vitrine.usecases.sharing import Sharing
+from vitrine.usecases.staging import ImageStaging
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +61,7 @@ class Api:
     data: ImageData
     copies: Copies
     locations: Locations
+    staging: ImageStaging
     sharing: Sharing
     metadefs: Metadefs
     discovery: Discovery
@@ -82,6 +85,7 @@ def routes(api: Api) -> Callable[[App], None]:
             f"{image}/file", ImageDataResource(api.data, choose_store=api.multiple_stores)
         )
         app.add_route(f"{image}/locations", LocationsResource(api.locations))
+        app.add_route(f"{image}/stage", StageResource(api.staging))
         app.add_route(f"{image}/tags/{{tag}}", TagResource(api.images))
         app.add_route(f"{image}/actions/deactivate", DeactivateResource(api.images))
         app.add_route(f"{image}/actions/reactivate", ReactivateResource(api.images))

@@ -36,7 +36,7 @@ def document() -> dict[str, Any]:
 def routed() -> set[str]:
     """What the application has, as METHOD PATH."""
     use_cases: Any = dict.fromkeys(
-        ("images", "data", "copies", "locations", "sharing", "metadefs", "discovery")
+        ("images", "data", "copies", "locations", "staging", "sharing", "metadefs", "discovery")
     )
     api = Api(
         **use_cases,
