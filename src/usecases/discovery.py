@@ -7,16 +7,21 @@ import attrs
 
 from vitrine.core import errors, policy
 from vitrine.core.context import Context
+from vitrine.core.importing import Method
 from vitrine.core.quota import Resource
 from vitrine.ports.authorization import Authorizer
 from vitrine.ports.limits import Limits
 from vitrine.ports.persistence import Ledger
 from vitrine.ports.stores import Ability, StoreInfo, Stores
 
-IMPORT_METHODS: Final[frozenset[str]] = frozenset()
+IMPORT_METHODS: Final[frozenset[str]] = frozenset(
+    {Method.GLANCE_DIRECT, Method.WEB_DOWNLOAD, Method.COPY_IMAGE}
+)
 """The import methods that this version has. Building one means adding its name here."""
 
-_RESERVED: Final = "os_glance_"  # how the ids of stores begin that hold what is under way
+RESERVED_STORES: Final = "os_glance_"
+"""How the ids of stores begin that hold what is under way."""
+
 _MIB: Final = 1024 * 1024  # bytes
 _IN_MIB: Final = frozenset({Resource.SIZE_TOTAL, Resource.STAGE_TOTAL})
 
@@ -91,7 +96,7 @@ class Discovery:
         """Return the stores that callers can choose from; none if there is no choice."""
         if not self._stores.multiple:
             return ()
-        return [each for each in self._stores.listed() if not each.id.startswith(_RESERVED)]
+        return [each for each in self._stores.listed() if not each.id.startswith(RESERVED_STORES)]
 
     def describe_stores(self) -> Sequence[StoreDescription]:
         """Return what there is to know of each store that callers can choose from.
