@@ -46,13 +46,6 @@ UNBUILT: tuple[_Unbuilt, ...] = (
     _Unbuilt("DEFAULT", "delayed_delete", "delayed deletion"),
     _Unbuilt("DEFAULT", "daemon", "delayed deletion"),
     _Unbuilt("DEFAULT", "restore", "delayed deletion"),
-    _Unbuilt("DEFAULT", "image_cache_dir", "the image cache"),
-    _Unbuilt(
-        "paste_deploy",
-        "flavor",
-        "the image cache",
-        _differs_from("keystone"),
-    ),
     _Unbuilt("paste_deploy", "config_file", "a pipeline of the operator's own"),
     _Unbuilt("profiler", "enabled", "profiling"),
     _Unbuilt("database", "slave_connection", "reading from a replica"),

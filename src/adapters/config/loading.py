@@ -43,6 +43,8 @@ from vitrine.core.errors import Misconfigured
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _LARGEST_PORT = 65535
+_CENTRALIZED = "centralized_db"
+_CACHING = frozenset({"caching", "cachemanagement"})
 _MOST_WORKERS = 8
 _DEFAULT_BIND = ("127.0.0.1", 9292)
 _CUSTOMARY_DATA_DIR = Path("/var/lib/glance")
@@ -101,7 +103,7 @@ def load_with_values(command_line: CommandLine) -> tuple[Settings, Configuration
         imports=_imports(configuration),
         work=_work(configuration),
         deletion=_deletion(configuration.section("DEFAULT")),
-        cache=_cache(configuration),
+        cache=_cache(configuration, data_dir),
         notifications=_notifications(configuration, sources),
         profiler=_profiler(configuration.section("profiler")),
     )
@@ -125,6 +127,9 @@ def _advice(configuration: Configuration, settings: Settings, sources: Sources) 
     policy = configuration.section("oslo_policy")
     if settings.policy.file is None and policy.is_set("policy_file"):
         yield "[oslo_policy] policy_file is not there; the default rules are used."
+    flavor = configuration.section("paste_deploy").maybe("flavor") or ""
+    if settings.cache.directory is None and flavor.rpartition("+")[2] in _CACHING:
+        yield "[paste_deploy] flavor asks for a cache of images, and image_cache_dir is not set."
     if _loopback(settings.server.host):
         return
     if settings.identity.kind is IdentityKind.NONE:
@@ -395,13 +400,20 @@ def _deletion(values: Values) -> DeletionSettings:
     )
 
 
-def _cache(configuration: Configuration) -> CacheSettings:
+def _cache(configuration: Configuration, data_dir: Path) -> CacheSettings:
     values = configuration.section("DEFAULT")
-    directory = values.maybe("image_cache_dir")
+    directory, driver = values.maybe("image_cache_dir"), values.text("image_cache_driver")
     flavor = configuration.section("paste_deploy").maybe("flavor") or ""
+    # Not the public endpoint in its stead: all nodes have that.
+    named = values.maybe("worker_self_reference_url") is not None
+    if directory is not None and driver == _CENTRALIZED and not named:
+        raise Misconfigured(
+            f"[DEFAULT] image_cache_dir with image_cache_driver {_CENTRALIZED} needs "
+            "worker_self_reference_url, which tells the nodes that share the database apart."
+        )
     return CacheSettings(
-        directory=None if directory is None else Path(directory),
-        driver=values.text("image_cache_driver"),
+        directory=None if directory is None else data_dir / directory,
+        driver=driver,
         max_size=values.number("image_cache_max_size"),
         stall_time=values.number("image_cache_stall_time"),
         sqlite_db=values.text("image_cache_sqlite_db"),
