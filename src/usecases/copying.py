@@ -24,6 +24,7 @@ from vitrine.ports.persistence import (
 from vitrine.ports.stores import BlobTarget, BlobWriter, StoredBlob
 from vitrine.ports.work import Heartbeat, Hold, Sink
 from vitrine.usecases.metering import Reservation
+from vitrine.usecases.sinks import sink_for
 from vitrine.usecases.units import Unit, Units
 
 _log: Final = logging.getLogger(__name__)
@@ -110,10 +111,9 @@ class Batch:
             if copy.failure is not None and copy.place.store_id is not None
         }
 
-    @property
-    def sinks(self) -> Sequence[Sink]:
-        """Where every byte has to go."""
-        return [self._sink(copy) for copy in self.copies]
+    def sinks(self, descriptor: int | None) -> Sequence[Sink]:
+        """Return where every byte has to go; see `sink_for` for the *descriptor*."""
+        return [self._sink(copy, descriptor) for copy in self.copies]
 
     @property
     def reservations(self) -> Sequence[Reservation]:
@@ -185,11 +185,13 @@ class Batch:
             if copy.failure is None:
                 unit.do(CloseSession(copy.session.id))
 
-    def _sink(self, copy: Copy) -> Sink:
+    def _sink(self, copy: Copy, descriptor: int | None) -> Sink:
+        sink = None if copy.writer is None else sink_for(copy.writer, descriptor)
+
         def write(piece: bytes) -> None:
-            if copy.failure is None and copy.writer is not None:
+            if copy.failure is None and sink is not None:
                 with self._alone(copy):
-                    copy.writer.write(piece)
+                    sink(piece)
 
         return write
 

@@ -49,7 +49,13 @@ from vitrine.usecases.examining import Examiner, Findings
 from vitrine.usecases.jobs import Interrupted, Work
 from vitrine.usecases.metering import Meter, Reservation, check_size
 from vitrine.usecases.preparing import Preparations, Prepared
-from vitrine.usecases.sources import CopySource, Source, StagedSource, staged_key
+from vitrine.usecases.sources import (
+    CopySource,
+    Source,
+    StagedSource,
+    descriptor_of,
+    staged_key,
+)
 from vitrine.usecases.undoing import Undoing
 from vitrine.usecases.units import Unit, Units
 
@@ -502,7 +508,7 @@ class Filling:
             check=lambda: self._look(run, batch, watch, meter.received),
             reservations=batch.reservations,
         )
-        self._pump.run(iter(meter), [*batch.sinks, *sinks])
+        self._pump.run(iter(meter), [*batch.sinks(descriptor_of(transfer)), *sinks])
         meter.check_complete()
         run.work.check()
         batch.check()

@@ -51,10 +51,16 @@ SourceFactory = Callable[[Work, Image, ImportPlan], Source]
 
 
 class _Reading(Transfer):
-    """A reader of a store, as something that comes from elsewhere."""
+    """A reader of a store, as something that comes from elsewhere.
 
-    def __init__(self, reader: BlobReader) -> None:
+    Attributes:
+        descriptor: The one file that all of it comes from, if that is so.
+    """
+
+    def __init__(self, reader: BlobReader, *, alone: bool = True) -> None:
+        """Take the reader, and whether it has nothing else to go on with."""
         self._reader = reader
+        self.descriptor = reader.fileno() if alone else None
 
     @property
     def size(self) -> int | None:
@@ -139,7 +145,12 @@ class CopySource(Source):
         reader = CopyReader.open(self.image, None, self.stores, places, self.identity)
         if reader is None:
             raise errors.BlobNotFound
-        return _Reading(reader)
+        return _Reading(reader, alone=len(places) == 1)
+
+
+def descriptor_of(transfer: Transfer) -> int | None:
+    """Return the file that *transfer* reads, whole, as `sink_for` wants it; None for others."""
+    return transfer.descriptor if isinstance(transfer, _Reading) else None
 
 
 def staged_key(staging: Staging, image: Image) -> str:
