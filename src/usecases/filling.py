@@ -297,13 +297,17 @@ class Filling:
             try:
                 if not _is_final(failure):
                     raise
-                self._undoing.fail(work, image.id, plan, failure, failed=run.failed, made=run.made)
+                # Where one is enough and there is none, all are to blame.
+                blamed = run.failed if plan.all_must_succeed else ()
+                self._undoing.fail(work, image.id, plan, failure, failed=blamed, made=run.made)
             finally:
                 self._drop(run, failure)
         else:
             self._audiences.tell(run.caller, image.id, written=True)
         for key in run.keys:
-            self._staging.delete(key)
+            # The job has ended; what stays is swept away later.
+            with contextlib.suppress(errors.VitrineError):
+                self._staging.delete(key)
 
     def _copy_all(self, run: _Import) -> None:
         together = 1 if run.plan.method is Method.COPY_IMAGE else max(self._rules.parallel, 1)
