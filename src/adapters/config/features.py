@@ -34,11 +34,7 @@ def _differs_from(*harmless: object) -> Callable[[object], bool]:
 # Building a feature means deleting its rows. A value nobody set never counts, so
 # that defaults which switch something on are not complained about.
 UNBUILT: tuple[_Unbuilt, ...] = (
-    _Unbuilt("DEFAULT", "enabled_import_methods", "image import"),
     _Unbuilt("image_import_opts", "image_import_plugins", "image import"),
-    _Unbuilt("os_glance_tasks_store", "filesystem_store_datadir", "image import"),
-    _Unbuilt("task", "work_dir", "image import"),
-    _Unbuilt("taskflow_executor", "conversion_format", "image import"),
     _Unbuilt("image_import_opts", "max_parallel_stores", "image import", _differs_from(1)),
     _Unbuilt("wsgi", "task_pool_threads", "image import"),
     _Unbuilt("image_format", "vmdk_allowed_types", "conversion of images"),

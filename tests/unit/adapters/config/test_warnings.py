@@ -7,7 +7,6 @@ from vitrine.adapters.config.features import UNBUILT
 
 # One value for every row of the table that switches its feature on.
 SWITCHED_ON = {
-    "enabled_import_methods": "[web-download]",
     "image_import_plugins": "[no_op]",
     "node_staging_uri": "file:///var/staging",
     "filesystem_store_datadir": "/var/staging",
@@ -56,6 +55,7 @@ def test_defaults_that_nobody_chose_are_no_reason_to_warn(load_text: Load) -> No
     "text",
     [
         "[DEFAULT]\nenabled_import_methods = []",
+        "[DEFAULT]\nenabled_import_methods = [web-download]",
         "[DEFAULT]\ndo_secure_hash = false",
         "[DEFAULT]\nenabled_backends = fast:file, deep:rbd\n[glance_store]\ndefault_backend = deep",
         "[oslo_messaging_notifications]\ndriver = log\ndriver = messagingv2",
@@ -122,10 +122,4 @@ def test_a_policy_file_that_is_named_and_not_there_is_mentioned(load_text: Load)
 def test_a_deployed_file_gets_these_warnings_and_no_others(load_text: Load) -> None:
     warnings = load_text(DEPLOYED).warnings
 
-    assert sorted(warning.split(" ")[1] for warning in warnings) == sorted(
-        [
-            "enabled_import_methods",
-            "filesystem_store_datadir",
-            "filesystem_store_datadir",
-        ]
-    )
+    assert [warning.split(" ")[1] for warning in warnings] == ["filesystem_store_datadir"]
