@@ -96,15 +96,18 @@ class Leftovers:
         if not is_image_id(image_id):
             return
         record = self._persistence.images.get(image_id)
-        if record is None or record.image.status not in FINDABLE:
-            self._remove(staged, image_id)
+        if record is None:
+            self._remove_if_old(staged, image_id)
             return
         image = record.image
-        if self._is_held(image):
+        if image.status not in FINDABLE:
+            self._remove(staged, image_id)
+        elif self._is_held(image):
             return
-        if image.status is not Status.UPLOADING or staged.key != blob_key(image.id, image.attempts):
-            if staged.age > self._grace:
-                self._remove(staged, image_id)
+        elif image.status is not Status.UPLOADING or staged.key != blob_key(
+            image.id, image.attempts
+        ):
+            self._remove_if_old(staged, image_id)
         elif self._ttl is not None and staged.age > self._ttl:
             self._give_up(image)
 
@@ -120,6 +123,10 @@ class Leftovers:
         job_id = holder_of(image)
         job = None if job_id is None else self._persistence.jobs.get(job_id)
         return job is not None and not job.ended
+
+    def _remove_if_old(self, staged: Staged, image_id: str) -> None:
+        if staged.age > self._grace:
+            self._remove(staged, image_id)
 
     def _remove(self, staged: Staged, image_id: str) -> None:
         self._staging.sweep_away(staged)

@@ -77,9 +77,12 @@ class Server(Program):
             owner: The process whose end ends the server; by default the present one.
         """
         given = {section: dict(options) for section, options in (config or {}).items()}
-        given.setdefault("vitrine", {}).setdefault("data_dir", str(directory / "data"))
+        data_dir = given.setdefault("vitrine", {}).setdefault("data_dir", str(directory / "data"))
+        # The customary place is one for all of a machine, and each would sweep it for itself.
+        default = given.setdefault("DEFAULT", {})
+        default.setdefault("node_staging_uri", Path(f"{data_dir}/staging").absolute().as_uri())
         if canary.ON:
-            given.setdefault("DEFAULT", {}).setdefault("debug", "true")
+            default.setdefault("debug", "true")
         self.config: dict[str, dict[str, object]] = given
         self.directory = directory
         self.identity = identity

@@ -421,8 +421,9 @@ def test_what_belongs_to_no_image_is_removed_at_the_start() -> None:
     house = House()
     gone = house.create()
     house.images.delete(DEMO, gone.id)
-    for name in (UNKNOWN, f"{UNKNOWN}.2", f"{UNKNOWN}.2.raw", gone.id, "lost+found", "notes.txt"):
-        put(house, name)
+    for name in (UNKNOWN, f"{UNKNOWN}.2", f"{UNKNOWN}.2.raw", "lost+found", "notes.txt"):
+        put(house, name, age=LATER * 2)
+    put(house, gone.id)
     house.housekeeping.run()
     assert staged(house) == ["lost+found", "notes.txt"]
 
