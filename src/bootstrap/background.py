@@ -8,6 +8,7 @@ from vitrine.adapters.config.settings import (
 )
 from vitrine.adapters.work.jobs import ThreadJobs
 from vitrine.adapters.work.periodic import Periodic
+from vitrine.bootstrap.caching import CacheParts
 from vitrine.ports.notifications import Notifier
 from vitrine.usecases.housekeeping import Housekeeping, Relay
 from vitrine.usecases.jobs import Runs
@@ -35,12 +36,14 @@ class Background:
         relay: Relay,
         runs: Runs,
         jobs: ThreadJobs,
+        cache: CacheParts,
         lease_ttl: timedelta,
         notifier: Notifier,
     ) -> None:
         """Take what is to go on."""
         self._runs = runs
         self._jobs = jobs
+        self._cache = cache.work
         pause = min(lease_ttl / 2, _LONGEST_HOUSEKEEPING_PAUSE)
         self._runners = [Periodic(pause, housekeeping.run, "housekeeping")]
         self._notifier = notifier
@@ -54,11 +57,15 @@ class Background:
         for runner in self._runners:
             runner.start()
         self._jobs.start()
+        if self._cache is not None:
+            self._cache.start()
 
     def stop(self) -> None:
         """End, after what is being done; jobs are left for others."""
         self._runs.stop()
         self._jobs.stop()
+        if self._cache is not None:
+            self._cache.stop()
         for runner in self._runners:
             runner.stop()
         self._notifier.close()

@@ -15,15 +15,18 @@ from vitrine.adapters.notifications.drivers import notifier_for
 from vitrine.adapters.peers.lazy import LazyPeers
 from vitrine.adapters.policy.authorizer import OsloAuthorizer, RemoteChecks
 from vitrine.adapters.policy.protections import read_protections
+from vitrine.adapters.remotes.lazy import LazyRemotes
 from vitrine.adapters.signatures.lazy import LazySignatures
 from vitrine.core import errors
 from vitrine.core.protection import Protections, RuleFormat
 from vitrine.ports.authorization import Authorizer
 from vitrine.ports.clock import Clock
+from vitrine.ports.credentials import StoreCredentials
 from vitrine.ports.limits import Limits
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.peers import Peers
 from vitrine.ports.persistence import Persistence
+from vitrine.ports.remotes import Remotes
 from vitrine.ports.signatures import Signatures
 
 _LIMITS_TIMEOUT: Final = 10  # seconds
@@ -146,6 +149,12 @@ def _keystone_limits(settings: LimitSettings) -> Limits:
 def make_peers(settings: Settings) -> Peers:
     """Return the other workers. Who vouches for Keystone vouches for them."""
     return LazyPeers(ca_file=settings.identity.keystone.credentials.cafile)
+
+
+def make_remotes(settings: Settings, credentials: StoreCredentials) -> Remotes:
+    """Return the image services of other regions, under the authorities of Keystone."""
+    keystone = settings.identity.keystone.credentials
+    return LazyRemotes(credentials, ca_file=keystone.cafile, insecure=keystone.insecure)
 
 
 def make_signatures(settings: Settings, clock: Clock) -> Signatures:

@@ -15,6 +15,7 @@ from vitrine.adapters.stores.catalogue import StoreCatalogue
 from vitrine.adapters.stores.circuit import Circuit
 from vitrine.adapters.stores.drivers.file import directories_of, refuse_shared
 from vitrine.adapters.stores.staging import FileStaging
+from vitrine.bootstrap.tasks import task_place
 from vitrine.core import errors
 from vitrine.ports.credentials import Account, StoreCredentials
 from vitrine.ports.fetching import Fetcher
@@ -95,7 +96,8 @@ def make_stores(settings: Settings, urls: UrlFilter, credentials: StoreCredentia
     }
     files = [openings[backend.id] for backend in backends if backend.kind == "file"]
     refuse_shared(files)
-    _refuse_staging_among(files, settings.stores.staging)
+    for place in (settings.stores.staging, task_place(settings)):
+        _refuse_staging_among(files, place)
     return StoreCatalogue(
         [
             (
@@ -115,8 +117,8 @@ def _refuse_staging_among(openings: Iterable[StoreOpening], staging: Path) -> No
     for opening in openings:
         if any(Path(each.path).resolve() == place for each in directories_of(opening)):
             raise errors.Misconfigured(
-                f"Data is staged in the directory of the store '{opening.store_id}'; give the "
-                "staging place one of its own."
+                f"Data on its way is to lie in the directory of the store '{opening.store_id}'; "
+                "give what is staged, or worked on by tasks, a place of its own."
             )
 
 

@@ -21,14 +21,17 @@ from vitrine.core import errors
 from vitrine.ports.authorization import Authorizer
 from vitrine.ports.identity import IdentityProvider
 from vitrine.ports.stores import Stores
+from vitrine.usecases.caching import CacheManagement
 from vitrine.usecases.catalogue import Images
 from vitrine.usecases.copies import Copies
 from vitrine.usecases.data import ImageData
 from vitrine.usecases.discovery import Discovery
+from vitrine.usecases.importing import Imports
 from vitrine.usecases.locations import Locations
 from vitrine.usecases.metadefs import Metadefs
 from vitrine.usecases.sharing import Sharing
 from vitrine.usecases.staging import ImageStaging
+from vitrine.usecases.tasks import Tasks
 
 
 def make_schema(settings: Settings) -> ImageSchema:
@@ -73,6 +76,7 @@ def make_http_settings(settings: Settings, identity: IdentityProvider) -> HttpSe
     api = settings.api
     return HttpSettings(
         public_endpoint=api.public_endpoint,
+        cache_enabled=settings.cache.directory is not None,
         multiple_stores=settings.stores.multiple,
         max_request_id_length=api.max_request_id_length,
         max_document=api.max_document_size,
@@ -93,8 +97,11 @@ def make_api(  # noqa: PLR0913 - everything that the routes lead to
     copies: Copies,
     locations: Locations,
     staging: ImageStaging,
+    imports: Imports,
     sharing: Sharing,
+    tasks: Tasks,
     metadefs: Metadefs,
+    cache: CacheManagement,
     discovery: Discovery,
     schema: ImageSchema,
 ) -> Api:
@@ -105,8 +112,11 @@ def make_api(  # noqa: PLR0913 - everything that the routes lead to
         copies=copies,
         locations=locations,
         staging=staging,
+        imports=imports,
         sharing=sharing,
+        tasks=tasks,
         metadefs=metadefs,
+        cache=cache,
         discovery=discovery,
         schema=schema,
         display=ImageDisplay(
@@ -117,6 +127,7 @@ def make_api(  # noqa: PLR0913 - everything that the routes lead to
         ),
         paging=Paging(default=settings.api.page_size, most=settings.api.page_size_max),
         multiple_stores=stores.multiple,
+        old_cache_routes=settings.cache.management,
     )
 
 

@@ -10,6 +10,7 @@ import attrs
 from tests.support.clock import CountingIds, ManualClock
 from tests.support.fetching import MemoryFetcher
 from tests.support.peers import HERE, MemoryPeers
+from tests.support.remotes import MemoryRemotes
 from tests.support.staging import ScratchStaging
 from vitrine.adapters.inspection.oslo import OsloInspector
 from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
@@ -23,6 +24,7 @@ from vitrine.core.context import Context
 from vitrine.core.events import Event
 from vitrine.core.images.creation import NewImage
 from vitrine.core.images.image import Image
+from vitrine.core.importing import Method
 from vitrine.core.jobs import JobKind
 from vitrine.core.protection import Protections
 from vitrine.core.quota import Quotas, Resource
@@ -36,20 +38,29 @@ from vitrine.ports.signatures import Signatures, Verification
 from vitrine.ports.staging import Staging
 from vitrine.ports.stores import Store, StoreInfo
 from vitrine.usecases.audiences import Audiences
+from vitrine.usecases.callers import CallerHere, Callers, Presence
 from vitrine.usecases.catalogue import CatalogueRules, Images
 from vitrine.usecases.copies import Copies
 from vitrine.usecases.data import DataRules, ImageData
 from vitrine.usecases.discarding import Discarding
+from vitrine.usecases.examining import Examiner
+from vitrine.usecases.filling import Filling, FillingRules
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.housekeeping import Housekeeping, Relay
+from vitrine.usecases.import_job import ImageImport
+from vitrine.usecases.importing import ImportPolicy, Imports
 from vitrine.usecases.jobs import Runs
 from vitrine.usecases.leftovers import Leftovers
 from vitrine.usecases.locations import LocationImport, LocationPolicy, Locations
 from vitrine.usecases.locks import Locks
-from vitrine.usecases.peers import Workers
+from vitrine.usecases.peers import Places, StagedHere, Workers
+from vitrine.usecases.preparing import Preparations
+from vitrine.usecases.remotes import from_another_region
 from vitrine.usecases.removal import Removal
 from vitrine.usecases.sharing import Sharing
+from vitrine.usecases.sources import from_the_web, staged
 from vitrine.usecases.staging import ImageStaging, StagingRules
+from vitrine.usecases.undoing import Undoing
 from vitrine.usecases.units import Units
 
 TTL = timedelta(seconds=60)
@@ -135,6 +146,7 @@ class House:
         rules: DataRules | None = None,
         catalogue_rules: CatalogueRules | None = None,
         location_rules: LocationPolicy | None = None,
+        import_rules: ImportPolicy | None = None,
         keep: timedelta = KEEP,
         inspector: Inspector | None = None,
         notifier: Notifier | None = None,
@@ -142,6 +154,8 @@ class House:
         staging: Staging | None = None,
         staging_rules: StagingRules | None = None,
         staging_ttl: timedelta | None = None,
+        preparations: Preparations | None = None,
+        filling_rules: FillingRules | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.ids = ids or CountingIds()
@@ -253,14 +267,16 @@ class House:
             discarding=self.discarding,
             staging=self.staging,
             image_staging=self.image_staging,
-            leftovers=Leftovers(
-                persistence=self.persistence,
-                units=self.units,
-                staging=self.staging,
-                clock=self.clock,
-                grace=2 * TTL,
-                ttl=staging_ttl,
-            ),
+            leftovers=[
+                Leftovers(
+                    persistence=self.persistence,
+                    units=self.units,
+                    staging=self.staging,
+                    clock=self.clock,
+                    grace=2 * TTL,
+                    ttl=staging_ttl,
+                )
+            ],
             heartbeat=self.heartbeat,
             clock=self.clock,
             ids=self.ids,
@@ -278,6 +294,23 @@ class House:
             ids=self.ids,
             locks=self.locks,
         )
+        self.callers = Callers(Presence(self.persistence.leases, self.heartbeat, self.ids))
+        self.remotes = MemoryRemotes()
+        self.imports = Imports(
+            units=self.units,
+            gate=self.gate,
+            stores=self.catalogue,
+            fetcher=web,
+            limits=self.limits,
+            ledger=self.persistence.ledger,
+            locks=self.locks,
+            callers=self.callers,
+            workers=self.workers,
+            nudge=self._nudge,
+            clock=self.clock,
+            ids=self.ids,
+            rules=import_rules or ImportPolicy(methods=frozenset(Method)),
+        )
         importing = LocationImport(
             persistence=self.persistence,
             units=self.units,
@@ -290,13 +323,66 @@ class House:
             clock=self.clock,
             rules=place,
         )
+        chosen = rules or DataRules()
+        self.undoing = Undoing(
+            persistence=self.persistence,
+            units=self.units,
+            staging=self.staging,
+            discarding=self.discarding,
+            callers=self.callers,
+            clock=self.clock,
+            ids=self.ids,
+        )
+        self.filling = Filling(
+            persistence=self.persistence,
+            units=self.units,
+            stores=self.catalogue,
+            staging=self.staging,
+            preparations=preparations or Preparations(),
+            examiner=Examiner(
+                inspector=inspector or OsloInspector(),
+                signatures=PlainSignatures(),
+                algorithm=chosen.algorithm,
+                formats=chosen.formats,
+            ),
+            limits=self.limits,
+            pump=InlinePump(),
+            heartbeat=self.heartbeat,
+            discarding=self.discarding,
+            undoing=self.undoing,
+            audiences=audiences,
+            callers=self.callers,
+            clock=self.clock,
+            ids=self.ids,
+            rules=filling_rules or FillingRules(largest=chosen.largest, signed=chosen.signed),
+        )
+        image_import = ImageImport(
+            filling=self.filling,
+            undoing=self.undoing,
+            sources={
+                Method.GLANCE_DIRECT: staged(self.staging),
+                Method.WEB_DOWNLOAD: from_the_web(web),
+                Method.GLANCE_DOWNLOAD: from_another_region(
+                    self.remotes, self.callers, taken_along=("hw_", "os_type")
+                ),
+            },
+            stores=self.catalogue,
+            callers=self.callers,
+            here=Places(
+                StagedHere(persistence=self.persistence, staging=self.staging, clock=self.clock),
+                CallerHere(self.callers, self.clock),
+            ).here,
+        )
         self.runs = Runs(
             persistence=self.persistence,
             units=self.units,
             heartbeat=self.heartbeat,
             clock=self.clock,
             ids=self.ids,
-            handlers={JobKind.LOCATION_IMPORT: importing},
+            handlers={
+                JobKind.API_IMAGE_IMPORT: image_import,
+                JobKind.LOCATION_IMPORT: importing,
+            },
             keep=keep,
         )
         self.relay = Relay(persistence=self.persistence, notifier=bus, ids=self.ids, ttl=TTL)

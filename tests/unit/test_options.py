@@ -29,14 +29,10 @@ WAITING: Final[Mapping[str, frozenset[str]]] = {
     "image import": frozenset(
         {
             "ImportSettings.conversion_format",
-            "ImportSettings.download_properties",
             "ImportSettings.inject",
             "ImportSettings.inject_ignored_roles",
             "ImportSettings.max_parallel_stores",
             "ImportSettings.plugins",
-            "StoresSettings.tasks",
-            "WorkSettings.task_conversion_format",
-            "WorkSettings.task_work_dir",
             "WorkSettings.threads",
         }
     ),
@@ -49,17 +45,6 @@ WAITING: Final[Mapping[str, frozenset[str]]] = {
             "DeletionSettings.scrub_time",
             "DeletionSettings.wakeup_time",
             "Settings.deletion",
-        }
-    ),
-    "the image cache": frozenset(
-        {
-            "CacheSettings.directory",
-            "CacheSettings.driver",
-            "CacheSettings.management",
-            "CacheSettings.max_size",
-            "CacheSettings.sqlite_db",
-            "CacheSettings.stall_time",
-            "Settings.cache",
         }
     ),
     "profiling": frozenset(
@@ -82,6 +67,8 @@ SERVICES: Final = (
     """
     [DEFAULT]
     enabled_backends = a:file
+    image_cache_dir = cache
+    worker_self_reference_url = http://127.0.0.1:9292
     [glance_store]
     default_backend = a
     """,
@@ -92,6 +79,8 @@ SERVICES: Final = (
     allow_anonymous_access = true
     bind_port = 9292
     property_protection_file = protections.conf
+    image_cache_dir = cache
+    image_cache_driver = sqlite
     [cors]
     allowed_origin = https://dashboard.example.org
     """,

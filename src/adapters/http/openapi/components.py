@@ -38,8 +38,23 @@ def components(images: ImageSchema) -> Mapping[str, Schema]:
         **_tasks(),
         **_service(),
         **_metadefs(),
+        "CachedImage": _CACHED,
     }
 
+
+_CACHED: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer"},
+        "image_id": STRING,
+        "hits": {"type": "integer"},
+        "last_accessed": {"type": "number"},
+        "last_modified": {"type": "number"},
+        "size": {"type": "integer"},
+        "checksum": {"type": ["string", "null"]},
+    },
+    "required": ["image_id", "hits", "last_accessed", "last_modified", "size", "checksum"],
+}
 
 _ERROR: Final[Schema] = {
     "type": "object",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from vitrine.adapters.http.errors import reason_of_kind, status_of_kind, title_of
 from vitrine.adapters.http.media import JSON
-from vitrine.adapters.http.openapi import images, metadefs, service, tasks
+from vitrine.adapters.http.openapi import cache, images, metadefs, service, tasks
 from vitrine.adapters.http.openapi.components import components
 from vitrine.adapters.http.openapi.operations import (
     Answer,
@@ -24,6 +24,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *images.OPERATIONS,
     *tasks.OPERATIONS,
     *metadefs.OPERATIONS,
+    *cache.OPERATIONS,
     *service.OPERATIONS,
 )
 """Every operation that there is."""

@@ -36,7 +36,19 @@ def document() -> dict[str, Any]:
 def routed() -> set[str]:
     """What the application has, as METHOD PATH."""
     use_cases: Any = dict.fromkeys(
-        ("images", "data", "copies", "locations", "staging", "sharing", "metadefs", "discovery")
+        (
+            "images",
+            "data",
+            "copies",
+            "locations",
+            "staging",
+            "imports",
+            "sharing",
+            "tasks",
+            "metadefs",
+            "cache",
+            "discovery",
+        )
     )
     api = Api(
         **use_cases,
@@ -44,6 +56,7 @@ def routed() -> set[str]:
         display=ImageDisplay(),
         paging=Paging(),
         multiple_stores=True,
+        old_cache_routes=True,
     )
     app: falcon.App[falcon.Request, falcon.Response] = falcon.App()
     routes(api)(app)
