@@ -1,6 +1,7 @@
 """What puts right what a crash left, and what must happen from time to time."""
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -45,7 +46,7 @@ class Housekeeping:
         discarding: Discarding,
         staging: Staging,
         image_staging: ImageStaging,
-        leftovers: Leftovers,
+        leftovers: Sequence[Leftovers],
         heartbeat: Heartbeat,
         clock: Clock,
         ids: Ids,
@@ -77,10 +78,11 @@ class Housekeeping:
             except errors.VitrineError as error:
                 _log.warning("Cleaning up after image %s waits: %s", session.image_id, error)
         self._sweep()
-        try:
-            self._leftovers.sweep()
-        except errors.StoreUnavailable as error:
-            _log.warning("What was staged is not looked through now: %s", error)
+        for place in self._leftovers:
+            try:
+                place.sweep()
+            except errors.StoreUnavailable as error:
+                _log.warning("What was staged is not looked through now: %s", error)
         return ended
 
     def _sweep(self) -> None:
