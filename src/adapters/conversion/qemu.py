@@ -44,8 +44,9 @@ class QemuImg(Converter):
         found = program or find(COMMAND)
         if found is None:
             raise Misconfigured(
-                "[image_import_opts] image_import_plugins: image_conversion needs the program "
-                f"{COMMAND}, which is in no directory of PATH. Debian has it in qemu-utils."
+                "Converting images (image_conversion in [image_import_opts] image_import_plugins, "
+                f"or [taskflow_executor] conversion_format) needs the program {COMMAND}, which is "
+                "in no directory of PATH. Debian has it in qemu-utils."
             )
         self._program = found
 

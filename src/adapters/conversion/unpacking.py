@@ -86,6 +86,13 @@ class _Careful(io.FileIO):
             raise ArchiveUnusable("its directory is too long")
         return data
 
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        try:
+            return super().seek(offset, whence)
+        except OSError:
+            # The archive says that something is in front of its beginning.
+            raise ArchiveUnusable(_DAMAGED) from None
+
 
 def _unzipped(path: Path) -> Generator[bytes, None, None]:
     try:
