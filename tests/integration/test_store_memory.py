@@ -13,12 +13,13 @@ from typing import Final
 import attrs
 import pytest
 
-from tests.support.ceph import Ceph
+from tests.support.ceph import GIB, Ceph, own_ceph
 from tests.support.cinder import Cinder
 from tests.support.clients import Api
 from tests.support.memory import Watch
 from tests.support.s3 import radosgw_of
 from tests.support.server import Config, OwnServers, Server
+from tests.support.services import Keystone
 from tests.support.sheepdog import Sheepdog
 from tests.support.stores import digest_of, single, upload
 from tests.support.swift import Swift
@@ -55,8 +56,17 @@ def _patient_file(_request: pytest.FixtureRequest, place: Path, _stack: ExitStac
     return Kind(single("file", **options))
 
 
-def _rbd(request: pytest.FixtureRequest, _place: Path, _stack: ExitStack) -> Kind:
-    ceph: Ceph = request.getfixturevalue("ceph")
+def _ceph(request: pytest.FixtureRequest, place: Path, stack: ExitStack) -> Ceph:
+    """The Ceph that tests share, or one of our own where that is too small."""
+    if SIZE < GIB:
+        shared: Ceph = request.getfixturevalue("ceph")
+        return shared
+    Ceph.require(bindings=False)
+    return stack.enter_context(own_ceph(place / "ceph", size=2 * SIZE))
+
+
+def _rbd(request: pytest.FixtureRequest, place: Path, stack: ExitStack) -> Kind:
+    ceph = _ceph(request, place, stack)
     return Kind(
         single(
             "rbd",
@@ -67,8 +77,8 @@ def _rbd(request: pytest.FixtureRequest, _place: Path, _stack: ExitStack) -> Kin
     )
 
 
-def _s3(request: pytest.FixtureRequest, _place: Path, stack: ExitStack) -> Kind:
-    ceph: Ceph = request.getfixturevalue("ceph")
+def _s3(request: pytest.FixtureRequest, place: Path, stack: ExitStack) -> Kind:
+    ceph = _ceph(request, place, stack)
     seen = stack.enter_context(radosgw_of(ceph).bucket())
     return Kind(
         single(
@@ -100,10 +110,25 @@ def _swift(request: pytest.FixtureRequest, _place: Path, _stack: ExitStack) -> K
     )
 
 
-def _cinder(request: pytest.FixtureRequest, _place: Path, _stack: ExitStack) -> Kind:
-    cinder: Cinder = request.getfixturevalue("cinder")
+def _cinder(request: pytest.FixtureRequest, place: Path, stack: ExitStack) -> Kind:
+    cinder = _cinder_itself(request, place, stack)
     owner = cinder.make_owner()
     return Kind(single("cinder", **owner.options(cinder.keystone)), cinder.environment)
+
+
+def _cinder_itself(request: pytest.FixtureRequest, place: Path, stack: ExitStack) -> Cinder:
+    if SIZE < GIB:
+        shared: Cinder = request.getfixturevalue("cinder")
+        return shared
+    Keystone.require()
+    Cinder.require()
+    keystone = Keystone(place / "keystone")
+    keystone.start()
+    stack.callback(keystone.stop)
+    cinder = Cinder(place / "cinder", keystone, _ceph(request, place, stack))
+    cinder.start()
+    stack.callback(cinder.stop)
+    return cinder
 
 
 def _vmware(_request: pytest.FixtureRequest, place: Path, stack: ExitStack) -> Kind:
