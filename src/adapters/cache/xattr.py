@@ -130,7 +130,7 @@ def _read(descriptor: int, image_id: str) -> CacheEntry | None:
         known = orjson.loads(text)
         return CacheEntry(
             image_id=image_id,
-            size=os.fstat(descriptor).st_size,
+            size=int(known["size"]),
             hits=int(known["hits"]),
             last_modified=datetime.fromisoformat(known["last_modified"]),
             last_accessed=datetime.fromisoformat(known["last_accessed"]),
@@ -143,6 +143,7 @@ def _read(descriptor: int, image_id: str) -> CacheEntry | None:
 
 def _write(descriptor: int, entry: CacheEntry) -> None:
     known = {
+        "size": entry.size,
         "hits": entry.hits,
         "last_modified": entry.last_modified.isoformat(),
         "last_accessed": entry.last_accessed.isoformat(),
