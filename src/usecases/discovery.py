@@ -15,7 +15,7 @@ from vitrine.ports.persistence import Ledger
 from vitrine.ports.stores import Ability, StoreInfo, Stores
 
 IMPORT_METHODS: Final[frozenset[str]] = frozenset(
-    {Method.GLANCE_DIRECT, Method.WEB_DOWNLOAD, Method.COPY_IMAGE}
+    {Method.GLANCE_DIRECT, Method.WEB_DOWNLOAD, Method.GLANCE_DOWNLOAD, Method.COPY_IMAGE}
 )
 """The import methods that this version has. Building one means adding its name here."""
 
