@@ -364,9 +364,11 @@ class Keystone:
 
     def _copy(self) -> None:
         template = CACHE / "keystone-template"
+        text, place = (template / "keystone.conf").read_text(), str(template.absolute())
+        # Else the copy would go on with the database of the template.
+        assert place in text, "Keystone was prepared under another path: run setup.sh again"
         shutil.copytree(template, self.directory)
-        text = self._config.read_text().replace(str(template.absolute()), str(self.directory))
-        self._config.write_text(text)
+        self._config.write_text(text.replace(place, str(self.directory)))
         with contextlib.closing(sqlite3.connect(self.directory / "keystone.sqlite")) as database:
             base = self.url.removesuffix("/v3")
             database.execute("UPDATE endpoint SET url = replace(url, ?, ?)", (_PLACEHOLDER, base))
