@@ -45,6 +45,7 @@ class RawUpload:
         *,
         size: int | None = None,
         headers: Mapping[str, str] | None = None,
+        route: str = "file",
     ) -> None:
         """Send the head.
 
@@ -53,6 +54,7 @@ class RawUpload:
             image_id: The image.
             size: For Content-Length; without one the body is chunked.
             headers: Further ones.
+            route: What the image's own address ends with.
         """
         place = urlsplit(api.url)
         assert place.hostname is not None
@@ -67,7 +69,7 @@ class RawUpload:
             **(headers or {}),
         }
         lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
-        head = [f"PUT /v2/images/{image_id}/file HTTP/1.1", *lines, "", ""]
+        head = [f"PUT /v2/images/{image_id}/{route} HTTP/1.1", *lines, "", ""]
         self._socket.sendall("\r\n".join(head).encode())
 
     def send(self, data: bytes) -> None:
