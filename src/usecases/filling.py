@@ -98,6 +98,7 @@ class _Import:
         source: Where data comes from.
         holder: Who holds the leases of what is recorded.
         prepared: Changes an image as the steps before the stores decided.
+        changed: Whether they may have changed the data, which has another size then.
         virtual_size: What they found out.
         keys: What was staged here, besides what the caller staged.
         made: The addresses of copies that were made here.
@@ -112,6 +113,7 @@ class _Import:
     caller: Context
     holder: str
     prepared: Callable[[Image], Image] = _as_it_is
+    changed: bool = False
     virtual_size: int | None = None
     keys: set[str] = attrs.field(factory=set[str])
     made: set[str] = attrs.field(factory=set[str])
@@ -302,10 +304,16 @@ class Filling:
                 self._undoing.fail(work, image.id, plan, failure, failed=blamed, made=run.made)
             finally:
                 self._drop(run, failure)
+                if not isinstance(failure, errors.LeaseLost | errors.PersistenceUnavailable):
+                    self._unstage(run)
         else:
             self._audiences.tell(run.caller, image.id, written=True)
+            self._unstage(run)
+
+    def _unstage(self, run: _Import) -> None:
+        """Delete what was staged here, and what became of it."""
         for key in run.keys:
-            # The job has ended; what stays is swept away later.
+            # What stays is swept away later.
             with contextlib.suppress(errors.VitrineError):
                 self._staging.delete(key)
 
@@ -347,6 +355,7 @@ class Filling:
         if after.key != before.key:
             run.keys.add(after.key)
         run.prepared = _differences(before.image, after.image)
+        run.changed = True
         run.virtual_size = after.image.virtual_size
         run.source = StagedSource(staging=self._staging, key=after.key)
 
@@ -546,6 +555,8 @@ class Filling:
             locations = tuple(
                 self._location(copy.blob, copy.place.store_id) for copy in good if copy.blob
             )
+            if run.changed and not after.locations:
+                after = attrs.evolve(after, size=None)
             after = found.on(after, now, locations, virtual_size=run.virtual_size)
         left = self._left(run, after, failures)
         if not left and not self._filled(run, after):
