@@ -1,14 +1,11 @@
 """Which versions there are, and how a request names one."""
 
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from tests.support import cached_versions
 from tests.support.clients import Api
-from tests.support.server import Config, OwnServers, Server, Servers
+from tests.support.server import Config, Server, Servers
 
 MakeApi = Callable[..., Api]
 NAMED: Config = {
@@ -34,22 +31,16 @@ COMBINATIONS = {
 
 @pytest.fixture(params=COMBINATIONS, ids=str)
 def combination(
-    request: pytest.FixtureRequest,
-    served: Servers,
-    make_server: OwnServers,
-    make_api: MakeApi,
-    tmp_path: Path,
-) -> Iterator[tuple[Api, list[str], str]]:
+    request: pytest.FixtureRequest, served: Servers, make_api: MakeApi
+) -> tuple[Api, list[str], str]:
     """A client without a token of each kind of deployment, its versions and the current one."""
     cache, stores = request.param
-    config = NAMED if stores else None
-    current = "v2.18" if cache else "v2.17"
-    if not cache:
-        yield make_api(served(config), None), COMBINATIONS[cache, stores], current
-        return
-    program = (sys.executable, cached_versions.__file__, "serve")
-    with make_server(config, directory=tmp_path / "cached", program=program) as server:
-        yield make_api(server, None), COMBINATIONS[cache, stores], current
+    config = {name: dict(options) for name, options in (NAMED if stores else {}).items()}
+    if cache:
+        options = {"image_cache_dir": "cache", "image_cache_driver": "sqlite"}
+        config["DEFAULT"] = {**config.get("DEFAULT", {}), **options}
+    api = make_api(served(config or None), None)
+    return api, COMBINATIONS[cache, stores], "v2.18" if cache else "v2.17"
 
 
 @pytest.mark.contract("VER-004", "VER-005")
