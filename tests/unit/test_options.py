@@ -1,6 +1,7 @@
 """Whatever the operator can write has an effect, or it is said that it has none."""
 
 import logging
+import os
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -28,15 +29,9 @@ Seen = set[tuple[str, str]]
 WAITING: Final[Mapping[str, frozenset[str]]] = {
     "image import": frozenset(
         {
-            "ImportSettings.conversion_format",
-            "ImportSettings.inject",
-            "ImportSettings.inject_ignored_roles",
-            "ImportSettings.max_parallel_stores",
-            "ImportSettings.plugins",
             "WorkSettings.threads",
         }
     ),
-    "conversion of images": frozenset({"FormatSettings.vmdk_allowed_types"}),
     "encryption of locations": frozenset({"StoresSettings.metadata_encryption_key"}),
     "delayed deletion": frozenset(
         {
@@ -83,6 +78,8 @@ SERVICES: Final = (
     image_cache_driver = sqlite
     [cors]
     allowed_origin = https://dashboard.example.org
+    [image_import_opts]
+    image_import_plugins = [image_conversion, inject_image_metadata]
     """,
     """
     [vitrine]
@@ -184,6 +181,9 @@ def test_a_setting_is_used_or_waits_for_a_feature_that_is_missed_by_name(
     settings_read: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "run", lambda *_, **__: None)
+    # A program that conversion needs, and which is looked for and not called.
+    (tmp_path / "qemu-img").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     # The log of the tests stays theirs.
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
     monkeypatch.setattr(logging.Logger, "setLevel", lambda *_: None)

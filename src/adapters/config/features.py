@@ -34,10 +34,7 @@ def _differs_from(*harmless: object) -> Callable[[object], bool]:
 # Building a feature means deleting its rows. A value nobody set never counts, so
 # that defaults which switch something on are not complained about.
 UNBUILT: tuple[_Unbuilt, ...] = (
-    _Unbuilt("image_import_opts", "image_import_plugins", "image import"),
-    _Unbuilt("image_import_opts", "max_parallel_stores", "image import", _differs_from(1)),
     _Unbuilt("wsgi", "task_pool_threads", "image import"),
-    _Unbuilt("image_format", "vmdk_allowed_types", "conversion of images"),
     _Unbuilt("DEFAULT", "metadata_encryption_key", "encryption of locations"),
     _Unbuilt("DEFAULT", "delayed_delete", "delayed deletion"),
     _Unbuilt("DEFAULT", "daemon", "delayed deletion"),

@@ -1,0 +1,2 @@
+# The program that unpacks LHA, for images that come in such archives.
+debian lha lhasa
