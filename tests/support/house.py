@@ -12,6 +12,8 @@ from tests.support.fetching import MemoryFetcher
 from tests.support.peers import HERE, MemoryPeers
 from tests.support.remotes import MemoryRemotes
 from tests.support.staging import ScratchStaging
+from vitrine.adapters.http.documents import new_image
+from vitrine.adapters.http.schemas.image import CustomSchema, ImageSchema
 from vitrine.adapters.inspection.oslo import OsloInspector
 from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
 from vitrine.adapters.policy.authorizer import OsloAuthorizer
@@ -60,6 +62,8 @@ from vitrine.usecases.removal import Removal
 from vitrine.usecases.sharing import Sharing
 from vitrine.usecases.sources import from_the_web, staged
 from vitrine.usecases.staging import ImageStaging, StagingRules
+from vitrine.usecases.task_import import TaskImport
+from vitrine.usecases.tasks import Tasks
 from vitrine.usecases.undoing import Undoing
 from vitrine.usecases.units import Units
 
@@ -373,6 +377,29 @@ class House:
                 CallerHere(self.callers, self.clock),
             ).here,
         )
+        self.tasks = Tasks(
+            persistence=self.persistence,
+            units=self.units,
+            gate=self.gate,
+            fetcher=web,
+            callers=self.callers,
+            nudge=self._nudge,
+            clock=self.clock,
+            ids=self.ids,
+        )
+        task_import = TaskImport(
+            persistence=self.persistence,
+            units=self.units,
+            gate=self.gate,
+            images=self.images,
+            stores=self.catalogue,
+            fetcher=web,
+            filling=self.filling,
+            undoing=self.undoing,
+            callers=self.callers,
+            read_image=lambda document: new_image(document, _SCHEMA),
+            has_place=True,
+        )
         self.runs = Runs(
             persistence=self.persistence,
             units=self.units,
@@ -380,6 +407,7 @@ class House:
             clock=self.clock,
             ids=self.ids,
             handlers={
+                JobKind.IMPORT: task_import,
                 JobKind.API_IMAGE_IMPORT: image_import,
                 JobKind.LOCATION_IMPORT: importing,
             },
@@ -425,6 +453,9 @@ class House:
 
 
 _AUTHORIZER = OsloAuthorizer()
+_SCHEMA = ImageSchema(
+    disk_formats=("raw", "qcow2"), container_formats=("bare",), custom=CustomSchema()
+)
 
 
 def pieces(data: bytes, size: int = 1000) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from vitrine.core.errors import VitrineError
 from vitrine.core.images.changes import Change, Op
 from vitrine.core.images.members import MemberStatus
 from vitrine.core.images.status import Status
-from vitrine.core.jobs import JobStatus
+from vitrine.core.jobs import JobKind, JobStatus
 from vitrine.core.quota import Resource
 from vitrine.usecases.locations import Promise
 
@@ -285,6 +285,32 @@ def is_not_located(world: World, house: House, image_id: str) -> bool:
     ] == [JobStatus.FAILURE]
 
 
+def ask_for_an_image(world: World, house: House, image_id: str) -> None:
+    properties = {"name": "another", "disk_format": "raw", "container_format": "bare"}
+    given = {"import_from": URL, "import_from_format": "raw", "image_properties": properties}
+    job = house.tasks.create(ADMIN, JobKind.IMPORT, given)
+    world.owed.append(lambda _: world.persistence.jobs.get(job.id) is not None)
+    house.run_jobs()
+
+
+def is_made(world: World, house: House, image_id: str) -> bool:
+    """One image was made, and has its data; the task says which."""
+    made = [image for image in world.persistence.all() if image.name == "another"]
+    return [image.status for image in made] == [Status.ACTIVE] and (
+        house.bytes_of(made[0].id, ADMIN) == DATA
+        and [(job.status, job.result) for _, job in world.persistence._tables.jobs.items()]
+        == [(JobStatus.SUCCESS, {"image_id": made[0].id})]
+    )
+
+
+def is_not_made(world: World, house: House, image_id: str) -> bool:
+    """The task has failed; if it made an image, that one waits for data."""
+    made = [image for image in world.persistence.all() if image.name == "another"]
+    return [image.status for image in made] in ([], [Status.QUEUED]) and [
+        job.status for _, job in world.persistence._tables.jobs.items()
+    ] == [JobStatus.FAILURE]
+
+
 # --- clean-up ------------------------------------------------------------------------
 
 
@@ -370,6 +396,13 @@ SCENARIOS = {
         prepare=on_the_web, act=locate(PROMISE), done=is_located, partly=is_not_located, tried=True
     ),
     "location with a lie": Scenario(prepare=on_the_web, act=locate(LIE), done=is_not_located),
+    "task that makes an image": Scenario(
+        prepare=on_the_web,
+        act=ask_for_an_image,
+        done=is_made,
+        partly=is_not_made,
+        tried=True,
+    ),
     "clean-up after an upload": Scenario(
         prepare=died(queued, upload_sized, "store.commit"), act=clean_up, done=is_queued
     ),

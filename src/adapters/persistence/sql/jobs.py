@@ -147,10 +147,11 @@ def _statement(query: TaskQuery) -> sa.Select[Any] | None:
     now = to_moment(query.now)
     statement = sa.select(jobs).where(jobs.c.expires_at.is_(None) | (jobs.c.expires_at > now))
     if not query.everything:
-        owned = jobs.c.owner.is_(None)
-        if query.project is not None and storable(query.project):
-            owned |= jobs.c.owner == query.project
-        statement = statement.where(owned)
+        statement = statement.where(
+            jobs.c.owner.is_(None) | (jobs.c.owner == query.project)
+            if query.project is not None and storable(query.project)
+            else jobs.c.owner.is_(None)
+        )
     for each in query.filters:
         statement = statement.where(_COLUMNS[each.field] == each.value)
     columns = [_sorted_by(field) for field in query.order]
