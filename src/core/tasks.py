@@ -13,15 +13,16 @@ from typing import Final
 import attrs
 
 from vitrine.core.context import Context
+from vitrine.core.images.addresses import scheme_of, without_credentials
+from vitrine.core.images.locations import WEB_SCHEMES
 from vitrine.core.images.query import SortValue
 from vitrine.core.jobs import Job
 
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """What the time of an end that has not come counts as in the order of a list."""
 
-# What stands between the scheme and the server of an address, whatever it is in: a secret
-# may hold slashes, and neither of the two holds a blank.
-_CREDENTIALS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s@]*@")
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_AUTHORITY: Final = re.compile(r"(?<=://)[^/?#]*@")
 
 
 class TaskField(enum.StrEnum):
@@ -149,9 +150,16 @@ def may_see(job: Job, context: Context) -> bool:
 def presentable(value: object) -> object:
     """Return what a task was given without the credentials in its addresses."""
     if isinstance(value, str):
-        return _CREDENTIALS.sub(r"\1", value)
+        return _ADDRESS.sub(lambda found: _shown(found[0]), value)
     if isinstance(value, Mapping):
         return {name: presentable(each) for name, each in value.items()}
     if isinstance(value, Sequence):
         return [presentable(each) for each in value]
     return value
+
+
+def _shown(address: str) -> str:
+    if scheme_of(address) in WEB_SCHEMES:
+        # Further on an "@" is a letter like any other.
+        return _AUTHORITY.sub("", address, count=1)
+    return without_credentials(address)

@@ -377,7 +377,7 @@ def test_a_task_that_is_not_there_is_not_found(api: Api, task_id: object) -> Non
 
 @pytest.mark.contract("TSK-005")
 def test_credentials_in_what_a_task_was_given_are_not_shown(api: Api, far: Origin) -> None:
-    url = f"http://somebody:se/cret@127.0.0.1:{far.port}/image"
+    url = f"http://somebody:se%2Fcret@127.0.0.1:{far.port}/image"
     task = stray(api, loc_url=url, import_req={"method": {"uri": url}}, stores=[url])
     plain = far.url()
     assert task["input"] == {
