@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from tests.support import pausing_server
 from tests.support.catalogue import remembered
-from tests.support.clients import Api, Json
+from tests.support.clients import DATA_TYPE, Api, Json
 from tests.support.images import pattern
 from tests.support.processes import Program, wait_until
 from tests.support.server import OwnServers, Server
@@ -22,6 +22,7 @@ from tests.support.services import ENGINES
 from tests.support.transfers import (
     RawUpload,
     half_an_upload,
+    half_staged,
     put_data,
     stored_files,
     wait_for_status,
@@ -61,8 +62,9 @@ def unfinished(server: Server) -> dict[str, int]:
             }
             held = sa.select(sa.func.sum(tables.ledger.c.reserved))
             counted["reserved"] = int(connection.scalar(held) or 0)
-            saving = sa.select(sa.func.count()).where(tables.images.c.status == "saving")
-            counted["saving"] = connection.scalar(saving) or 0
+            coming = tables.images.c.status.in_(["saving", "uploading"])
+            counting = sa.select(sa.func.count()).where(coming)
+            counted["waiting for data"] = connection.scalar(counting) or 0
     finally:
         engine.dispose()
     return {name: count for name, count in counted.items() if count}
@@ -128,6 +130,55 @@ def test_a_worker_that_is_killed_is_cleaned_up_after_by_another(
                 os.kill(worker, signal.SIGKILL)
         wait_until(lambda: server.answering, what="a new worker")
         is_as_if_nothing_had_been(server, make_api(server), image)
+
+
+@pytest.mark.parametrize("size", [2000, None], ids=["sized", "chunked"])
+def test_data_of_which_half_was_staged_might_never_have_been(
+    hasty: Server, make_api: MakeApi, size: int | None
+) -> None:
+    hasty.start()
+    api = make_api(hasty)
+    image = api.create_image()
+    with half_staged(api, image["id"], size=size):
+        assert len(stored_files(hasty)) == 1
+        hasty.kill()
+    assert len(stored_files(hasty)) == 1
+    hasty.start()
+    is_as_if_nothing_had_been(hasty, api, image)
+
+
+def test_data_that_was_staged_outlives_the_process(hasty: Server, make_api: MakeApi) -> None:
+    hasty.start()
+    api = make_api(hasty)
+    image = api.create_image()
+    path = f"/v2/images/{image['id']}"
+    answer = api.put(f"{path}/stage", data=WHOLE, headers={"Content-Type": DATA_TYPE})
+    assert answer.status_code == 204
+    staged = api.image(image["id"])
+    hasty.kill()
+    hasty.start()
+    assert api.image(image["id"]) == staged
+    (file,) = stored_files(hasty)
+    assert file.read_bytes() == WHOLE
+    assert api.delete(path).status_code == 204
+    assert stored_files(hasty) == frozenset()
+
+
+@pytest.mark.parametrize("point", ["begun", "named", "durable"])
+def test_wherever_staging_is_killed_it_might_never_have_been(
+    make_server: OwnServers, make_api: MakeApi, tmp_path: Path, point: str
+) -> None:
+    paused = Paused(make_server, tmp_path, point)
+    paused.server.start()
+    api = make_api(paused.server)
+    image = api.create_image()
+    with RawUpload(api, image["id"], size=QUOTA, route="stage") as upload:
+        upload.send(WHOLE)
+        paused.wait()
+        assert api.image(image["id"])["status"] == "uploading"
+        paused.server.kill()
+    paused.later.start()
+    is_as_if_nothing_had_been(paused.later, make_api(paused.later), image)
 
 
 class Paused:

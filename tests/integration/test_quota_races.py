@@ -34,6 +34,7 @@ def limiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
     for project, resource, limit in (
         ("count", "image_count_total", _COUNT),
         ("size", "image_size_total", _MIBS),
+        ("staging", "image_stage_total", _MIBS),
         ("uploads", "image_count_uploading", _UPLOADS),
     ):
         keystone.make_project(project)
@@ -53,7 +54,8 @@ def crowded(
     account = {name: value for name, value in limiting.authtoken().items() if "www" not in name}
     # The names of local users, and the projects of Keystone's that they are in.
     users = ", ".join(
-        f"{name}:{limiting.project_id(name)}:member|reader" for name in ("count", "size", "uploads")
+        f"{name}:{limiting.project_id(name)}:member|reader"
+        for name in ("count", "size", "staging", "uploads")
     )
     with database(request.param, directory) as url:
         config: Config = {
@@ -74,7 +76,9 @@ def crowded(
 Crowded = tuple[Server, sa.Engine]
 
 
-def _at_rest(engine: sa.Engine, project: str, *, images: int, size: int) -> None:
+def _at_rest(
+    engine: sa.Engine, project: str, *, images: int, size: int, staged: int = 0, waiting: int = 0
+) -> None:
     """Nothing is reserved, and the ledger says what there is."""
     kept = sa.select(ledger.c.resource, ledger.c.used).where(ledger.c.project == project)
     with engine.connect() as connection:
@@ -83,7 +87,12 @@ def _at_rest(engine: sa.Engine, project: str, *, images: int, size: int) -> None
         )
         assert not connection.execute(sa.select(ledger).where(ledger.c.reserved != 0)).all()
         used = {resource: amount for resource, amount in connection.execute(kept) if amount}
-    expected = {"image_count_total": images, "image_size_total": size}
+    expected = {
+        "image_count_total": images,
+        "image_size_total": size,
+        "image_stage_total": staged,
+        "image_count_uploading": waiting,
+    }
     assert used == {resource: amount for resource, amount in expected.items() if amount}
 
 
@@ -146,6 +155,43 @@ def test_never_more_bytes_than_the_limit(
             active = [image for image in api.images() if image["status"] == "active"]
             assert len(active) == stored
             _at_rest(engine, project, images=_CLIENTS, size=stored * _PIECE)
+            _emptied(api, engine, project)
+
+
+@pytest.mark.contract("QUO-004")
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "chunked"])
+def test_never_more_staged_bytes_than_the_limit(
+    crowded: Crowded,
+    limiting: Keystone,
+    announced: bool,  # noqa: FBT001 - a parameter of pytest
+) -> None:
+    server, engine = crowded
+    project = limiting.project_id("staging")
+    data = b"x" * _PIECE
+    most = _MIBS * 1024 * 1024 // _PIECE
+    with Api(server.url, "staging") as api:
+        for _ in range(_ROUNDS):
+            images = [api.create_image() for _ in range(_CLIENTS)]
+
+            def put(client: Api, number: int, images: list[Json] = images) -> int:
+                path = f"/v2/images/{images[number]['id']}/stage"
+                body = data if announced else iter([data])
+                return client.put(path, data=body, headers={"Content-Type": DATA_TYPE}).status_code
+
+            statuses = _all_at_once(api, put)
+            staged = statuses.count(204)
+            assert statuses == [204] * staged + [413] * (_CLIENTS - staged)
+            assert staged == most if announced else 0 < staged <= most
+            waiting = [image for image in api.images() if image["status"] == "uploading"]
+            assert len(waiting) == staged
+            _at_rest(
+                engine,
+                project,
+                images=_CLIENTS,
+                size=0,
+                staged=staged * _PIECE,
+                waiting=staged,
+            )
             _emptied(api, engine, project)
 
 

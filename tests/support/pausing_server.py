@@ -1,8 +1,9 @@
-"""`vitrine` whose file store stops for good at one point, for somebody to kill it there.
+"""`vitrine` that stops for good at one point of its files, for somebody to kill it there.
 
     PAUSE_AT=begun PAUSED=/tmp/paused python pausing_server.py serve ...
 
-The file that PAUSED names is made when the point of PAUSE_AT is reached:
+These are those of its store, and those that are staged. The file that PAUSED names is made
+when the point of PAUSE_AT is reached:
 
     begun     a blob has its temporary name and no bytes
     named     a blob is complete, and has its own name beside the temporary one
@@ -67,5 +68,8 @@ class PausingStore(FilesystemStore):
 
 
 if __name__ == "__main__":
-    with mock.patch("vitrine.adapters.stores.drivers.file.FilesystemStore", PausingStore):
+    with (
+        mock.patch("vitrine.adapters.stores.drivers.file.FilesystemStore", PausingStore),
+        mock.patch("vitrine.adapters.stores.staging.FilesystemStore", PausingStore),
+    ):
         main()

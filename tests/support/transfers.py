@@ -141,6 +141,15 @@ def half_an_upload(api: Api, image_id: object, *, size: int | None = 2000) -> It
         yield upload
 
 
+@contextmanager
+def half_staged(api: Api, image_id: object, *, size: int | None = 2000) -> Iterator[RawUpload]:
+    """Data to be imported of which 1000 bytes were sent, and that the service has taken up."""
+    with RawUpload(api, image_id, size=size, route="stage") as upload:
+        upload.send(bytes(1000))
+        wait_for_status(api, image_id, "uploading")
+        yield upload
+
+
 def wait_for_status(api: Api, image_id: object, status: str) -> Json:
     """Wait until the image has this status, and return it."""
     wait_until(lambda: api.image(image_id)["status"] == status, what=f"an image that is {status}")

@@ -16,7 +16,7 @@ from tests.support.images import pattern
 from tests.support.patches import add, replace
 from tests.support.processes import NotReady, wait_until
 from tests.support.server import Config, OwnServers, Server, Servers
-from tests.support.transfers import RawUpload, stored_files, wait_for_status
+from tests.support.transfers import RawUpload, half_staged, stored_files, wait_for_status
 from vitrine.core.images.status import FINDABLE, Status
 
 MakeApi = Callable[..., Api]
@@ -81,7 +81,7 @@ def is_refused(
 # --- what is taken -------------------------------------------------------------------
 
 
-@pytest.mark.contract("STG-001")
+@pytest.mark.contract("STG-001", "STA-001")
 def test_staged_data_waits_for_its_import(server: Server, api: Api) -> None:
     image = api.create_image()
     answer = stage(api, image["id"])
@@ -131,14 +131,6 @@ def test_the_image_is_uploading_while_its_bytes_come(api: Api) -> None:
         assert upload.status() == 204
     after = api.image(image["id"])
     assert (after["status"], after["size"]) == ("uploading", 2000)
-
-
-def half_staged(api: Api, image_id: object, *, size: int | None = 2000) -> RawUpload:
-    """Data of which 1000 bytes were sent, and that the service has taken up."""
-    upload = RawUpload(api, image_id, size=size, route="stage")
-    upload.send(bytes(1000))
-    wait_for_status(api, image_id, "uploading")
-    return upload
 
 
 @pytest.mark.contract("STG-001")
@@ -375,7 +367,7 @@ def test_images_are_not_staged_among_those_of_a_store(
 ) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "images")
-    config = {
+    config: Config = {
         "DEFAULT": {"node_staging_uri": (tmp_path / "link").as_uri()},
         "glance_store": {"filesystem_store_datadir": tmp_path / "images"},
     }
@@ -484,7 +476,7 @@ def test_staged_data_that_nothing_refers_to_is_removed_at_the_start(
     make_server: OwnServers, make_api: MakeApi, tmp_path: Path
 ) -> None:
     place = tmp_path / "staging"
-    config = {"DEFAULT": {"node_staging_uri": place.as_uri()}, "vitrine": {"lease_ttl": 2}}
+    config: Config = {"DEFAULT": {"node_staging_uri": place.as_uri()}, "vitrine": {"lease_ttl": 2}}
     server = make_server(config, workers=1)
     server.start()
     api = make_api(server)

@@ -51,6 +51,7 @@ def being_uploaded(api: Api, image: Json, answers: list[int]) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.contract("STA-001")
 def test_an_image_is_queued_then_saving_then_active_and_withheld_at_will(api: Api) -> None:
     image = api.create_image()
     answers: list[int] = []
@@ -66,6 +67,7 @@ def test_an_image_is_queued_then_saving_then_active_and_withheld_at_will(api: Ap
         assert api.image(image["id"])["status"] == status
 
 
+@pytest.mark.contract("STA-001")
 def test_an_image_can_be_deleted_while_its_data_comes(api: Api) -> None:
     image = api.create_image()
     answers: list[int] = []
@@ -75,6 +77,7 @@ def test_an_image_can_be_deleted_while_its_data_comes(api: Api) -> None:
     assert api.get(image["self"]).status_code == 404
 
 
+@pytest.mark.contract("STA-001", "STA-004")
 @pytest.mark.parametrize("status", [Status.DELETED, Status.PENDING_DELETE])
 @pytest.mark.parametrize("caller", ["demo", "admin"])
 def test_nothing_comes_after_the_end(api: Api, server: Server, caller: str, status: Status) -> None:
@@ -164,6 +167,7 @@ def download(api: Api, image: Json) -> int:
     return api.get(image["file"]).status_code
 
 
+@pytest.mark.contract("STA-004")
 @pytest.mark.parametrize("status", sorted(FINDABLE))
 @pytest.mark.parametrize(("does", "code"), [(patch, 200), (tag, 204), (share, 200), (delete, 204)])
 def test_what_is_known_of_an_image_changes_in_any_state(
@@ -174,6 +178,7 @@ def test_what_is_known_of_an_image_changes_in_any_state(
     assert does(api, image) == code
 
 
+@pytest.mark.contract("STA-004")
 @pytest.mark.parametrize("status", sorted(FINDABLE))
 def test_only_a_queued_image_takes_data(api: Api, server: Server, status: Status) -> None:
     image = api.create_image()
@@ -181,6 +186,7 @@ def test_only_a_queued_image_takes_data(api: Api, server: Server, status: Status
     assert upload(api, image) == (204 if status is Status.QUEUED else 409)
 
 
+@pytest.mark.contract("STA-004")
 @pytest.mark.parametrize("status", sorted(FINDABLE))
 def test_without_data_a_download_is_empty_in_any_state_but_withheld(
     api: Api, server: Server, status: Status
