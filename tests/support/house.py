@@ -19,6 +19,7 @@ from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
 from vitrine.adapters.policy.authorizer import OsloAuthorizer
 from vitrine.adapters.stores.catalogue import StoreCatalogue
 from vitrine.adapters.stores.memory import MemoryStore
+from vitrine.adapters.work.aside import InlineAsides
 from vitrine.adapters.work.heartbeat import ManualHeartbeat
 from vitrine.adapters.work.pump import InlinePump
 from vitrine.core import errors
@@ -31,6 +32,7 @@ from vitrine.core.jobs import JobKind
 from vitrine.core.protection import Protections
 from vitrine.core.quota import Quotas, Resource
 from vitrine.core.signatures import Signature
+from vitrine.ports.cache import Cache
 from vitrine.ports.fetching import Fetcher
 from vitrine.ports.inspection import Inspector
 from vitrine.ports.limits import Limits
@@ -40,6 +42,7 @@ from vitrine.ports.signatures import Signatures, Verification
 from vitrine.ports.staging import Staging
 from vitrine.ports.stores import Store, StoreInfo
 from vitrine.usecases.audiences import Audiences
+from vitrine.usecases.caching import CachedDownloads, Caching, Fills
 from vitrine.usecases.callers import CallerHere, Callers, Presence
 from vitrine.usecases.catalogue import CatalogueRules, Images
 from vitrine.usecases.copies import Copies
@@ -160,6 +163,7 @@ class House:
         staging_ttl: timedelta | None = None,
         preparations: Preparations | None = None,
         filling_rules: FillingRules | None = None,
+        cache: Cache | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.ids = ids or CountingIds()
@@ -201,6 +205,7 @@ class House:
             ids=self.ids,
         )
         audiences = Audiences(persistence=self.persistence, stores=self.catalogue)
+        caching = None if cache is None else self._caching(cache)
         self.peers = MemoryPeers()
         self.workers = Workers(self.peers, own=HERE)
         self.images = Images(
@@ -218,6 +223,7 @@ class House:
             clock=self.clock,
             ids=self.ids,
             rules=catalogue_rules,
+            caching=caching,
         )
         self.copies = Copies(
             units=self.units,
@@ -242,6 +248,7 @@ class House:
             clock=self.clock,
             ids=self.ids,
             rules=rules or DataRules(),
+            caching=caching,
         )
         self.sharing = Sharing(
             audiences=audiences,
@@ -414,6 +421,20 @@ class House:
             keep=keep,
         )
         self.relay = Relay(persistence=self.persistence, notifier=bus, ids=self.ids, ttl=TTL)
+
+    def fills(self, cache: Cache) -> Fills:
+        """Return what puts images into a cache of this house."""
+        return Fills(
+            cache=cache,
+            persistence=self.persistence,
+            heartbeat=self.heartbeat,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    def _caching(self, cache: Cache) -> Caching:
+        fills = self.fills(cache)
+        return CachedDownloads(cache=cache, fills=fills, asides=InlineAsides(), clock=self.clock)
 
     def _nudge(self) -> None:
         self.nudges += 1

@@ -261,6 +261,22 @@ def test_of_a_part_it_tells_the_bytes_of_the_part(told: Told, api: Api) -> None:
     assert (event["priority"], event["payload"]["bytes_sent"]) == ("INFO", 4)
 
 
+@pytest.mark.contract("NOT-004", "CAC-009")
+def test_of_a_hit_of_the_cache_it_tells_where_the_bytes_went(
+    served: Servers, make_api: MakeApi
+) -> None:
+    cache = {"image_cache_dir": "cache", "image_cache_driver": "sqlite"}
+    server = served({**LOG, "DEFAULT": cache})
+    api = make_api(server)
+    image = api.active_image(b"0123456789")
+    for _ in range(2):
+        assert api.download(image["id"]) == b"0123456789"
+    miss, hit = sent(Told(server), image, 2)
+    assert hit["payload"] == {**miss["payload"], "destination_ip": "127.0.0.1"}
+    assert (hit["priority"], hit["payload"]["bytes_sent"]) == ("INFO", 10)
+    assert "destination_ip" not in miss["payload"]
+
+
 @pytest.mark.contract("NOT-004")
 def test_a_download_that_was_broken_off_is_an_error(told: Told, api: Api) -> None:
     size = 64 << 20  # far more than buffers between the two take
