@@ -5,7 +5,7 @@ rules of the service.
 """
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,9 +27,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def with_policy(
-    served: Servers, make_api: MakeApi, directory: Path
-) -> Iterator[Callable[..., Cached]]:
+def with_policy(served: Servers, make_api: MakeApi, directory: Path) -> Callable[..., Cached]:
     """Makes the cache of a shared server with such options of [oslo_policy]."""
 
     def make(**policy: object) -> Cached:

@@ -347,7 +347,7 @@ def test_a_worker_that_is_to_end_leaves_what_it_was_at(kept: Kept) -> None:
         filler.stop()
         return opened(url, identity)
 
-    kept.store.open = stopping  # type: ignore[method-assign,assignment]  # it is told in the middle
+    kept.store.open = stopping  # type: ignore[method-assign]  # it is told in the middle
     assert filler.run() == 0
     assert kept.records.queued() == [image.id]
     assert kept.cached() == []

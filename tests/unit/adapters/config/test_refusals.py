@@ -76,6 +76,10 @@ REFUSED = {
         "[database]\nconnection = sqlite://\n[vitrine]\nworkers = 2",
         "workers",
     ),
+    "cache of a node without a name": (
+        "[DEFAULT]\nimage_cache_dir = /var/cache\npublic_endpoint = http://h.example.org",
+        "worker_self_reference_url",
+    ),
     "reference to nothing": ("[DEFAULT]\npublic_endpoint = http://$nowhere/", "public_endpoint"),
 }
 

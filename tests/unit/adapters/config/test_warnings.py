@@ -101,6 +101,19 @@ def test_section_names_are_found_in_any_case_as_they_are_read(load_text: Load) -
     assert settings.warnings == ()
 
 
+@pytest.mark.parametrize("flavor", ["caching", "cachemanagement"])
+def test_a_flavor_with_a_cache_that_has_no_directory_is_mentioned(
+    load_text: Load, flavor: str
+) -> None:
+    text = f"[paste_deploy]\nflavor = {flavor}\n[vitrine]\nidentity = local\n"
+
+    (warning,) = load_text(text).warnings
+
+    assert "image_cache_dir" in warning
+    cache = "[DEFAULT]\nimage_cache_dir = /var/cache\nimage_cache_driver = xattr\n"
+    assert load_text(cache + text).warnings == ()
+
+
 @pytest.mark.parametrize("identity", ["none", "local"])
 def test_an_open_door_is_mentioned(load_text: Load, identity: str) -> None:
     text = f"[vitrine]\nidentity = {identity}\nbind = "
