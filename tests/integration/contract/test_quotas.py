@@ -232,7 +232,7 @@ def test_a_quota_that_makes_no_sense_stops_the_start(make_server: OwnServers, te
 class Limited:
     """A server that asks a Keystone for limits.
 
-    All but image_stage_total are registered, without a limit.
+    All but image_stage_total are registered, without a limit; that one by `staging_limited`.
     """
 
     keystone: Keystone
@@ -267,6 +267,18 @@ def limiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
     keystone.stop()
 
 
+@pytest.fixture(scope="module")
+def _staging_registered(limiting: Keystone) -> None:
+    # At what it is without: so whatever test comes first, the others see the same.
+    limiting.set_default_limit("image_stage_total", 0)
+
+
+@pytest.fixture
+def staging_limited(_staging_registered: None, limited: Limited) -> Limited:
+    """The same, whose projects can be given a limit of staged data."""
+    return limited
+
+
 @pytest.fixture
 def limited(limiting: Keystone, served: Servers, make_api: MakeApi) -> Limited:
     account = limiting.authtoken()
@@ -299,6 +311,49 @@ def test_a_project_stores_only_so_many_mebibytes(limited: Limited, announced: bo
 def test_too_many_mebibytes_are_refused_before_the_first_byte(limited: Limited) -> None:
     api = limited.project(image_size_total=1)
     assert Begun(api, api.create_image(), MIB + 1).status() == 413
+
+
+def stage(api: Api, image: Json, data: bytes, *, announced: bool = True) -> int:
+    """Stage *data*, in chunks of unknown number unless *announced*; return the status."""
+    body = data if announced else iter([data])
+    headers = {"Content-Type": DATA_TYPE}
+    return api.put(f"/v2/images/{image['id']}/stage", data=body, headers=headers).status_code
+
+
+@pytest.mark.contract("QUO-004", "STG-004")
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "chunked"])
+def test_a_project_stages_only_so_many_mebibytes(
+    staging_limited: Limited,
+    announced: bool,  # noqa: FBT001 - a parameter of pytest
+) -> None:
+    api = staging_limited.project(image_stage_total=1)
+    first, second = api.create_image(), api.create_image()
+    assert stage(api, first, b"x" * (MIB + 1), announced=announced) == 413
+    assert api.image(first["id"])["status"] == "queued"
+    assert stage(api, first, b"x" * MIB, announced=announced) == 204
+    usage = api.get("/v2/info/usage").json()["usage"]
+    assert usage["image_stage_total"] == {"usage": 1, "limit": 1}
+    assert stage(api, second, b"x", announced=announced) == 413
+    assert api.image(second["id"])["status"] == "queued"
+    # Who has no room is told so, whichever image is named.
+    assert stage(api, {"id": "no-such-image"}, b"x", announced=announced) == 413
+    # What is stored is counted elsewhere.
+    assert put(api, second, b"x" * MIB, announced=announced) == 204
+    assert api.delete(f"/v2/images/{first['id']}").status_code == 204
+    third = api.create_image()
+    assert stage(api, third, b"x" * MIB, announced=announced) == 204
+
+
+@pytest.mark.contract("QUO-006", "STG-004")
+def test_what_is_staged_is_on_its_way_until_it_is_imported(staging_limited: Limited) -> None:
+    api = staging_limited.project(image_count_uploading=1, image_stage_total=-1)
+    first, second = api.create_image(), api.create_image()
+    assert stage(api, first, b"data") == 204
+    assert stage(api, second, b"data") == 413
+    assert put(api, second, b"data") == 413
+    assert api.image(second["id"])["status"] == "queued"
+    assert api.delete(f"/v2/images/{first['id']}").status_code == 204
+    assert stage(api, second, b"data") == 204
 
 
 @pytest.mark.contract("QUO-005")
