@@ -93,6 +93,14 @@ class Gate:
             raise errors.ImageNotFound(record.image.id)
         raise errors.NotPermitted(rule)
 
+    def shows(self, context: Context, record: ImageRecord) -> bool:
+        """Return whether the policy, too, lets the caller see an image that it found.
+
+        Whoever does not see an image must not learn of its state before it is known
+        that the caller may do what it asks for.
+        """
+        return self._authorizer.allows(GET_IMAGE, context, access.policy_target(record, context))
+
     def require_in_general(self, context: Context, rule: str, target: Mapping[str, object]) -> None:
         """Ask the policy for *rule* on something that is no image yet.
 

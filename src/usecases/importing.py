@@ -201,6 +201,8 @@ class Imports:
         # The order is the one in which callers are told what is wrong.
         record = self._gate.find(context, image_id)
         image, method = record.image, wanted.method
+        if not self._gate.shows(context, record):
+            self._check_permission(context, record, method)
         check_status(image, method)
         if not (image.container_format and image.disk_format):
             raise errors.FormatsMissing(image.id)

@@ -138,6 +138,8 @@ class Locations:
     def _addable(self, context: Context, image_id: str, url: str) -> Image:
         record = self._gate.find(context, image_id)
         image = record.image
+        if not self._gate.shows(context, record):
+            self._gate.require(context, record, policy.ADD_IMAGE_LOCATION)
         if image.status is not Status.QUEUED:
             raise errors.NotAllowedNow(image.id, image.status.value, Status.ACTIVE.value)
         self._gate.require(context, record, policy.ADD_IMAGE_LOCATION)

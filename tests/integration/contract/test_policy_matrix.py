@@ -133,6 +133,30 @@ def _share(case: Case) -> int:
     return 200 if case.visibility == "shared" else 403
 
 
+def _import(case: Case) -> int:
+    # Who sees an image hears of its state first, and who may import, of the address last.
+    if not (case.sees or case.changes):
+        return 404
+    if case.state != "queued":
+        return 409
+    return 400 if case.changes else 403
+
+
+def _copy(case: Case) -> int:
+    if not case.sees:
+        return 404
+    if case.state != "active":
+        return 409
+    return 400 if case.admin else 403
+
+
+def _locate(case: Case) -> int:
+    if not (case.sees or case.changes):
+        return 404
+    # There is no store that reads from the web.
+    return 409 if case.state != "queued" else 403
+
+
 def _patch(name: str, value: object) -> Act:
     change = [{"op": "replace", "path": f"/{name}", "value": value}]
     return lambda api, image: api.patch(f"/v2/images/{image}", change).status_code
@@ -150,6 +174,8 @@ def _put(api: Api, image: str) -> int:
     ).status_code
 
 
+# An address that nobody may name: what comes of imports is the business of other tests.
+_NOWHERE = {"name": "web-download", "uri": "http://127.0.0.1/"}
 OPERATIONS: dict[str, tuple[Act, Expected]] = {
     "show": (_request("GET"), _show),
     "members": (_request("GET", "/members"), _members),
@@ -163,6 +189,9 @@ OPERATIONS: dict[str, tuple[Act, Expected]] = {
     "untag": (_request("DELETE", "/tags/old"), lambda case: _change(case, 204)),
     "share": (_request("POST", "/members", {"member": "one"}), _share),
     "upload": (_put, _upload),
+    "import": (_request("POST", "/import", {"method": _NOWHERE}), _import),
+    "copy": (_request("POST", "/import", {"method": {"name": "copy-image"}}), _copy),
+    "locate": (_request("POST", "/locations", {"url": "http://127.0.0.1/"}), _locate),
     "deactivate": (_request("POST", "/actions/deactivate"), _deactivate),
     "reactivate": (_request("POST", "/actions/reactivate"), _deactivate),
     "delete": (_request("DELETE"), lambda case: _change(case, 204)),
@@ -187,7 +216,7 @@ def _made(admin: Api, visibility: str, state: str) -> str:
     return image
 
 
-@pytest.mark.contract("POL-001", "POL-002", "POL-009", "POL-011")
+@pytest.mark.contract("POL-001", "POL-002", "POL-009", "POL-011", "IMP-017")
 @pytest.mark.parametrize("state", _STATES)
 @pytest.mark.parametrize("visibility", _VISIBILITIES)
 def test_everybody_may_do_exactly_what_is_written_here(
