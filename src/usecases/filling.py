@@ -10,7 +10,7 @@ image what has been done.
 
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeGuard
 
@@ -364,7 +364,7 @@ class Filling:
         place = Place(
             None, self._staging.begin, lambda target, _handle: self._staging.discard(target)
         )
-        with contextlib.closing(run.source.open()) as transfer:
+        with _opened(run.source) as transfer:
             check_size(transfer.size, self._rules.largest)
             batch = self._recorded(run, transfer.size, [place])
             try:
@@ -406,18 +406,31 @@ class Filling:
             return False
 
     def _try_to_copy(self, run: _Import, targets: Sequence[str]) -> bool:
+        places = self._places(run, targets)
+        if not places:
+            return False
         image = run.image
         source = self.copies_of(image, run.work.job) if image.locations else run.source
-        with contextlib.closing(source.open()) as transfer:
+        with _opened(source) as transfer:
             check_size(transfer.size, self._rules.largest)
-            places = [self._place(run, target) for target in targets]
             batch = self._recorded(run, transfer.size, places)
             found = self._write(run, batch, transfer)
             batch.decided = True
             run.image, ended = self._units.run(lambda unit: self._settle(unit, run, batch, found))
-        run.made |= {copy.blob.url for copy in batch.good if copy.blob is not None}
-        self._settled(run, batch)
+            self._settled(run, batch)
         return ended
+
+    def _places(self, run: _Import, targets: Sequence[str]) -> Sequence[Place]:
+        """Return the stores, without those that went away since the import was asked for."""
+        places: list[Place] = []
+        for target in targets:
+            try:
+                places.append(self._place(run, target))
+            except (errors.UnknownStore, errors.StoreReadOnly) as failure:
+                run.failed[target] = failure
+                if run.plan.all_must_succeed:
+                    raise
+        return places
 
     def _place(self, run: _Import, target: str) -> Place:
         store = self._stores.get(target)
@@ -605,8 +618,10 @@ class Filling:
         )
 
     def _settled(self, run: _Import, batch: Batch) -> None:
-        run.failed.update(batch.failures)
+        # From here on these bytes are those of the image, whatever else goes wrong.
         run.batch = None
+        run.made |= {copy.blob.url for copy in batch.good if copy.blob is not None}
+        run.failed.update(batch.failures)
         batch.clear(self._persistence, batch.bad)
         batch.let_go()
 
@@ -637,6 +652,17 @@ class Filling:
     def tidy(self, image_id: str) -> None:
         """Remove what was staged for an image whose import has ended; see `Undoing`."""
         self._undoing.tidy(image_id)
+
+
+@contextlib.contextmanager
+def _opened(source: Source) -> Iterator[Transfer]:
+    transfer = source.open()
+    try:
+        yield transfer
+    finally:
+        # What could not be closed changes nothing of what was read.
+        with contextlib.suppress(errors.VitrineError):
+            transfer.close()
 
 
 @attrs.define

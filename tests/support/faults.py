@@ -11,6 +11,7 @@ from vitrine.ports.fetching import Fetcher
 from vitrine.ports.inspection import Inspector
 from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import Persistence
+from vitrine.ports.staging import Staging
 from vitrine.ports.stores import Store
 
 _T = TypeVar("_T")
@@ -47,11 +48,14 @@ class Fault(enum.Enum):
 _UNAVAILABLE: Final[Mapping[str, type[Exception]]] = {
     "persistence": errors.PersistenceUnavailable,
     "store": errors.StoreUnavailable,
+    "staging": errors.StoreUnavailable,
     "notifier": errors.NotifierUnavailable,
     "fetcher": errors.SourceUnavailable,
 }
-_NEVER_RAISE: Final = frozenset({"notifier.notice", "fetcher.check"})
-_FILL: Final = frozenset({"store.begin", "store.write", "store.commit"})
+_NEVER_RAISE: Final = frozenset({"notifier.notice", "fetcher.check", "staging.fileno"})
+_FILL: Final = frozenset(
+    f"{port}.{method}" for port in ("store", "staging") for method in ("begin", "write", "commit")
+)
 _PARTS: Final = frozenset(
     {"images", "members", "sessions", "leases", "ledger", "outbox", "jobs", "metadefs", "cached"}
 )
@@ -138,6 +142,10 @@ class Faults:
         """Return *store* with its writers and readers, numbered."""
         return cast("Store", _Numbered(self, "store", store))
 
+    def staging(self, staging: Staging) -> Staging:
+        """Return *staging* with its writers and readers, numbered."""
+        return cast("Staging", _Numbered(self, "staging", staging))
+
     def inspector(self, inspector: Inspector) -> Inspector:
         """Return *inspector* with its streams, numbered."""
         return cast("Inspector", _Numbered(self, "inspector", inspector))
@@ -170,7 +178,7 @@ class _Numbered:
             if name == "pieces":
                 return self._pieces(cast("Iterator[bytes]", value(*args, **kwargs)))
             result = self._faults.call(self._port, name, lambda: value(*args, **kwargs))
-            if name in ("begin", "open") and self._port in ("store", "inspector"):
+            if name in ("begin", "open") and self._port in ("store", "staging", "inspector"):
                 return _Numbered(self._faults, self._port, result)
             return result
 

@@ -10,6 +10,7 @@ from tests.support.clock import CountingIds, ManualClock
 from tests.support.faults import Faults
 from tests.support.fetching import MemoryFetcher
 from tests.support.house import TTL, House, ListeningNotifier
+from tests.support.staging import AgingStaging
 from vitrine.adapters.inspection.oslo import OsloInspector
 from vitrine.adapters.persistence.memory.persistence import MemoryPersistence
 from vitrine.adapters.stores.http import HttpStore
@@ -20,6 +21,7 @@ from vitrine.core.images.image import Image
 from vitrine.core.images.status import Status
 from vitrine.core.jobs import holder_of
 from vitrine.core.quota import Resource, used_by
+from vitrine.core.sessions import blob_key
 from vitrine.ports.persistence import Changeset, CreateImage, SaveImage, TouchImage
 from vitrine.ports.stores import SERVICE, Store
 from vitrine.usecases.catalogue import CatalogueRules
@@ -90,6 +92,7 @@ class World:
         self.ids = CountingIds()
         self.persistence = ListeningPersistence(self.clock)
         self.memories = {name: MemoryStore(name) for name in ("first", "second")}
+        self.staging = AgingStaging(self.clock.now)
         self.notifier = ListeningNotifier()
         self.web = MemoryFetcher()
         self.limits: dict[Resource, int | None] = {}
@@ -110,6 +113,7 @@ class World:
             inspector=suffering.inspector(OsloInspector()),
             notifier=suffering.notifier(self.notifier),
             fetcher=fetcher,
+            staging=suffering.staging(self.staging),
         )
         house.limits.limits = self.limits
         return house
@@ -134,7 +138,16 @@ class World:
             *(f"session of kind {each.kind}" for _, each in tables.sessions.items()),
             *(f"event {each[0].type}" for _, each in tables.pending.items()),
             *(f"task that is {each.status}" for _, each in tables.jobs.items() if not each.ended),
+            *(f"staged {name}" for name in self.staging.names() - self._waiting()),
         ]
+
+    def _waiting(self) -> set[str]:
+        """Return the names of what was staged and waits for its import."""
+        return {
+            blob_key(image.id, image.attempts)
+            for image in self.persistence.all()
+            if image.status is Status.UPLOADING and image.size is not None
+        }
 
     # --- what must be true -----------------------------------------------------------
 
@@ -155,10 +168,13 @@ class World:
         assert not list(tables.leases.items()), "a lease is left"
         assert not list(tables.holdings.items()), "something is still held back"
         self.check()
+        assert self._waiting() <= self.staging.names(), "what was staged is not there"
         stored = Counter(self._stored())
         assert stored == Counter(self._referenced()), "bytes in stores are not bytes referenced"
         for image in self.persistence.all():
-            assert image.status not in _DOING
+            # What was staged whole may wait for as long as it likes.
+            staged = image.status is Status.UPLOADING and image.size is not None
+            assert staged or image.status not in _DOING
             assert image.deletion is None
 
     def check(self) -> None:

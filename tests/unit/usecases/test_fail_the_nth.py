@@ -16,6 +16,7 @@ from vitrine.core.errors import VitrineError
 from vitrine.core.images.changes import Change, Op
 from vitrine.core.images.members import MemberStatus
 from vitrine.core.images.status import Status
+from vitrine.core.importing import PENDING, failed_of, read_import
 from vitrine.core.jobs import JobKind, JobStatus
 from vitrine.core.quota import Resource
 from vitrine.usecases.locations import Promise
@@ -311,6 +312,96 @@ def is_not_made(world: World, house: House, image_id: str) -> bool:
     ] == [JobStatus.FAILURE]
 
 
+# --- imports -------------------------------------------------------------------------
+
+DIRECT = {"name": "glance-direct"}
+WEB = {"name": "web-download", "uri": URL}
+COPY = {"name": "copy-image"}
+BOTH = ["first", "second"]
+
+
+def staged(world: World, house: House) -> str:
+    image_id = queued(world, house)
+    house.stage(image_id, DATA)
+    return image_id
+
+
+def asked_for(how: dict[str, str], **more: object) -> Act:
+    wanted = read_import({"method": how, **more})
+
+    def act(world: World, house: House, image_id: str) -> None:
+        house.imports.request(ADMIN, image_id, wanted)
+        world.owed.append(lambda _: bool(list(world.persistence._tables.jobs.items())))
+        house.run_jobs()
+
+    return act
+
+
+def _ended(world: World) -> list[JobStatus]:
+    return [job.status for _, job in world.persistence._tables.jobs.items()]
+
+
+def _stores(world: World, image_id: str) -> list[str | None]:
+    return [location.store_id for location in world.persistence.image(image_id).locations]
+
+
+def is_imported(world: World, house: House, image_id: str) -> bool:
+    return has_data(world, house, image_id) and (
+        (_ended(world), _stores(world, image_id)) == ([JobStatus.SUCCESS], ["first"])
+    )
+
+
+def is_in_both(world: World, house: House, image_id: str) -> bool:
+    return has_data(world, house, image_id) and (
+        (_ended(world), _stores(world, image_id)) == ([JobStatus.SUCCESS], BOTH)
+    )
+
+
+def is_not_imported(world: World, house: House, image_id: str) -> bool:
+    """The task has failed, and the image waits for data, or has just what it had."""
+    image = world.persistence.image(image_id)
+    assert not image.properties.get(PENDING)
+    waits = image.status is Status.QUEUED or (
+        _stores(world, image_id) == ["first"] and has_data(world, house, image_id)
+    )
+    return waits and _ended(world) == [JobStatus.FAILURE]
+
+
+def is_in_one_at_least(world: World, house: House, image_id: str) -> bool:
+    if is_not_imported(world, house, image_id):
+        return True
+    missing = {*BOTH} - {*_stores(world, image_id)}
+    return (
+        has_data(world, house, image_id)
+        and _ended(world) == [JobStatus.SUCCESS]
+        and failed_of(world.persistence.image(image_id)) == missing
+    )
+
+
+def import_while_it_is_deleted(world: World, house: House, image_id: str) -> None:
+    another = world.boot()
+
+    def delete() -> None:
+        world.web.pages[URL].on_piece = lambda: None
+        another.images.delete(ADMIN, image_id)
+        world.owed.append(lambda later: is_deleted(world, later, image_id))
+
+    world.web.pages[URL].on_piece = delete
+    asked_for(WEB, stores=BOTH)(world, house, image_id)
+
+
+def is_no_more(world: World, house: House, image_id: str) -> bool:
+    return is_deleted(world, house, image_id) and _ended(world) in ([], [JobStatus.FAILURE])
+
+
+def is_there_or_no_more(world: World, house: House, image_id: str) -> bool:
+    return (
+        is_no_more(world, house, image_id)
+        or is_in_both(world, house, image_id)
+        or is_not_imported(world, house, image_id)
+    )
+
+
 # --- clean-up ------------------------------------------------------------------------
 
 
@@ -401,6 +492,62 @@ SCENARIOS = {
         act=ask_for_an_image,
         done=is_made,
         partly=is_not_made,
+        tried=True,
+    ),
+    "import of what was staged": Scenario(
+        prepare=staged,
+        act=asked_for(DIRECT),
+        done=is_imported,
+        partly=is_not_imported,
+        tried=True,
+    ),
+    "import from the web to two stores": Scenario(
+        prepare=on_the_web,
+        act=asked_for(WEB, stores=BOTH),
+        done=is_in_both,
+        partly=is_not_imported,
+        tried=True,
+    ),
+    "import to whichever of two stores": Scenario(
+        prepare=staged,
+        act=asked_for(DIRECT, stores=BOTH, all_stores_must_succeed=False),
+        done=is_in_both,
+        partly=is_in_one_at_least,
+        tried=True,
+    ),
+    "copy": Scenario(
+        prepare=active,
+        act=asked_for(COPY, stores=["second"]),
+        done=is_in_both,
+        partly=is_not_imported,
+        tried=True,
+    ),
+    "deletion during the import": Scenario(
+        prepare=on_the_web,
+        act=import_while_it_is_deleted,
+        done=is_no_more,
+        partly=is_there_or_no_more,
+        tried=True,
+    ),
+    "import that was left": Scenario(
+        prepare=died(staged, asked_for(DIRECT, stores=BOTH), "store.commit"),
+        act=run_jobs,
+        done=is_in_both,
+        partly=is_not_imported,
+        tried=True,
+    ),
+    "import from the web that was left": Scenario(
+        prepare=died(on_the_web, asked_for(WEB, stores=BOTH), "store.write"),
+        act=run_jobs,
+        done=is_in_both,
+        partly=is_not_imported,
+        tried=True,
+    ),
+    "copy that was left": Scenario(
+        prepare=died(active, asked_for(COPY, stores=["second"]), "store.commit"),
+        act=run_jobs,
+        done=is_in_both,
+        partly=is_not_imported,
         tried=True,
     ),
     "clean-up after an upload": Scenario(

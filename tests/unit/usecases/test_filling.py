@@ -294,6 +294,29 @@ def test_an_image_is_active_with_the_first_copy_where_one_is_enough() -> None:
     assert set(seen) == {(Status.ACTIVE, "second")}
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_store_that_was_taken_away_since_fails_alone(*, strict: bool) -> None:
+    house = House(stores=two(third=MemoryStore("third")))
+    image = ready(house, DIRECT)
+    wanted = ["third", "second"]
+    ask(house, image.id, DIRECT, stores=wanted, all_stores_must_succeed=strict)
+    (job_id,) = house.runs.due(10)
+
+    fewer = House(
+        persistence=house.persistence, stores=two(), clock=house.clock, staging=house.staging
+    )
+    fewer.run_jobs()
+
+    job, after = house.persistence.jobs.get(job_id), house.stored(image.id)
+    assert job is not None
+    assert after.properties[FAILED] == "third"
+    if strict:
+        assert (job.status, after.status) == (JobStatus.FAILURE, Status.QUEUED)
+    else:
+        assert (job.status, after.status) == (JobStatus.SUCCESS, Status.ACTIVE)
+        assert [each.store_id for each in after.locations] == ["second"]
+
+
 def test_what_cannot_be_downloaded_queues_the_image_and_names_every_store() -> None:
     house = House(stores=two())
     image = ready(house, WEB)
