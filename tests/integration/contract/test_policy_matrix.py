@@ -153,8 +153,9 @@ def _copy(case: Case) -> int:
 def _locate(case: Case) -> int:
     if not (case.sees or case.changes):
         return 404
-    # There is no store that reads from the web.
-    return 409 if case.state != "queued" else 403
+    if case.state != "queued":
+        return 409
+    return 400 if case.changes or case.caller == "nova" else 403
 
 
 def _patch(name: str, value: object) -> Act:
