@@ -197,16 +197,16 @@ def _members() -> dict[str, Schema]:
 
 def _tasks() -> dict[str, Schema]:
     task = _adapted(task_document())
-    # Where authentication is off nobody owns a task.
     nullable = {**STRING, "type": ["null", "string"]}
-    task["properties"]["owner"] = {**task["properties"]["owner"], "type": ["null", "string"]}
     listed = {
         name: each
         for name, each in task["properties"].items()
         if name in tasks_document()["properties"]["tasks"]["items"]["properties"]
     }
     sometimes = {"image_id", "request_id", "user_id", "expires_at"}
-    row = dict.fromkeys(("expires_at", "deleted_at", "image_id", "request_id", "user_id"), nullable)
+    row = dict.fromkeys(
+        ("owner", "expires_at", "deleted_at", "image_id", "request_id", "user_id"), nullable
+    )
     row |= {"deleted": {"type": "boolean"}}
     row |= {
         name: each
