@@ -345,6 +345,15 @@ def _signatures(values: Values) -> SignatureSettings:
     )
 
 
+def _unquoted(text: str) -> str:
+    """Return *text* without the quotes around it, with which Glance's manual writes these.
+
+    Those around a whole value are taken off before it comes here, so that the first name
+    and the last value may have lost one of theirs.
+    """
+    return text.strip('"')
+
+
 def _imports(configuration: Configuration) -> ImportSettings:
     values = configuration.section("DEFAULT")
     options = configuration.section("image_import_opts")
@@ -366,7 +375,9 @@ def _imports(configuration: Configuration) -> ImportSettings:
         download_properties=configuration.section("glance_download_properties").words(
             "extra_properties"
         ),
-        inject=inject.table("inject"),
+        inject={
+            _unquoted(name): _unquoted(value) for name, value in inject.table("inject").items()
+        },
         inject_ignored_roles=inject.words("ignore_user_roles"),
         conversion_format=configuration.section("image_conversion").text("output_format"),
         secure_hash=values.flag("do_secure_hash"),

@@ -253,3 +253,11 @@ def test_names_of_earlier_releases_still_work(load_text: Load) -> None:
     assert settings.formats.disk_formats == ("raw", "qcow2")
     assert settings.identity.keystone.www_authenticate_uri == "http://identity.example.org"
     assert settings.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "written", ["os_distro:debian,hw_x: a b", '"os_distro":"debian","hw_x":"a b"']
+)
+def test_injected_properties_may_be_quoted_as_in_the_manual(load_text: Load, written: str) -> None:
+    settings = load_text(f"[inject_metadata_properties]\ninject = {written}\n")
+    assert settings.imports.inject == {"os_distro": "debian", "hw_x": "a b"}
