@@ -1,5 +1,6 @@
 """Callers of the service: a thin HTTP client, and the clients that users have."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -341,6 +342,29 @@ class Ran:
         return json.loads(self.out)
 
 
+def _run(
+    name: str, words: Sequence[str | os.PathLike[str]], home: Path, stdin: bytes | None
+) -> Ran:
+    """Run a command of the environment, which reads *stdin*, or from a terminal if that is None."""
+    with contextlib.ExitStack() as stack:
+        terminal = None
+        if stdin is None:
+            ours, terminal = os.openpty()
+            stack.callback(os.close, ours)
+            stack.callback(os.close, terminal)
+        ran = subprocess.run(
+            [ROOT / ".venv/bin" / name, *words],
+            stdin=terminal,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=120,
+            env=environment({"HOME": str(home), "PYTHONWARNINGS": "ignore"}),
+        )
+    out, err = ran.stdout.decode(errors="replace"), ran.stderr.decode(errors="replace")
+    return Ran(status=ran.returncode, out=out, err=err)
+
+
 class OpenStack:
     """The `openstack` command against a server: ``openstack("image", "list")``."""
 
@@ -349,22 +373,18 @@ class OpenStack:
         self._access = access
         self._home = home
 
-    def __call__(self, *words: str | os.PathLike[str], stdin: bytes | None = None) -> Ran:
-        """Run the command; any exit status is returned."""
-        ran = subprocess.run(
-            [ROOT / ".venv/bin/openstack", *self._options(), *words],
-            input=stdin if stdin is not None else b"",
-            capture_output=True,
-            check=False,
-            timeout=120,
-            env=environment({"HOME": str(self._home), "PYTHONWARNINGS": "ignore"}),
-        )
-        out, err = ran.stdout.decode(errors="replace"), ran.stderr.decode(errors="replace")
-        return Ran(status=ran.returncode, out=out, err=err)
+    def __call__(self, *words: str | os.PathLike[str], stdin: bytes | None = b"") -> Ran:
+        """Run the command; any exit status is returned.
 
-    def json(self, *words: str | os.PathLike[str]) -> object:
+        Args:
+            words: What follows the options of all commands.
+            stdin: What it reads; None for a terminal, on which nobody types.
+        """
+        return _run("openstack", [*self._options(), *words], self._home, stdin)
+
+    def json(self, *words: str | os.PathLike[str], stdin: bytes | None = b"") -> object:
         """Run the command, insist on success, and return what it prints with ``-f json``."""
-        return self(*words, "-f", "json").json()
+        return self(*words, "-f", "json", stdin=stdin).json()
 
     def _options(self) -> list[str]:
         access = self._access
@@ -389,3 +409,46 @@ class OpenStack:
 def local(server: Server, user: str = "demo") -> Access:
     """Access as a user of the local identity."""
     return Access(url=server.url, user=user)
+
+
+class Glance:
+    """The `glance` command against a server: ``glance("import-info")``."""
+
+    def __init__(self, access: Access, home: Path) -> None:
+        """Prepare to run the command with *home*, a directory, as HOME."""
+        self._access = access
+        self._home = home
+
+    def __call__(self, *words: str | os.PathLike[str], stdin: bytes | None = None) -> Ran:
+        """Run the command; any exit status is returned.
+
+        Args:
+            words: What follows the options of all commands.
+            stdin: What it reads, which it takes for data; None for a terminal.
+        """
+        return _run("glance", [*self._options(), *words], self._home, stdin)
+
+    def table(self, *words: str | os.PathLike[str]) -> dict[str, str]:
+        """Run the command, insist on success, and return the table that it prints.
+
+        Values are wrapped, and whether a space was there is not seen.
+        """
+        ran = self(*words)
+        assert ran.status == 0, f"status {ran.status}: {ran.err}"
+        found, name = dict[str, str](), ""
+        for line in ran.out.splitlines():
+            if line.startswith("|"):
+                _, told, value, _ = (cell.strip() for cell in line.split("|"))
+                name = told or name
+                found[name] = found.get(name, "") + value
+        return found
+
+    def _options(self) -> list[str]:
+        place = ["--os-image-url", self._access.url]
+        if self._access.mode != "keystone":
+            return [*place, "--os-auth-token", self._access.user]
+        told = self._access.password()
+        return [
+            *place,
+            *(f"--os-{name.replace('_', '-')}={value}" for name, value in told.items()),
+        ]
