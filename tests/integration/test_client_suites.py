@@ -55,13 +55,11 @@ SUITES = {
     "glanceclient": Suite(package="glanceclient.tests.functional.v2", passed=7),
     "openstackclient": Suite(
         package="openstackclient.tests.functional.image",
-        passed=12,
-        waiting={"v2.test_cache.CacheTests.test_cached_image": "the cache and its API"},
+        passed=13,
     ),
     "sdk": Suite(
         package="openstack.tests.functional.image",
-        passed=22,
-        waiting={"v2.test_task.TestTask.test_tasks": "the tasks API"},
+        passed=23,
     ),
     "sdk-cloud": Suite(
         package="openstack.tests.functional.cloud", pattern="test_image.py", passed=7
@@ -123,6 +121,7 @@ def _config(keystone: Keystone, data: Path) -> Config:
             "enabled_backends": "store1:file, store2:file, web:http",
             "enabled_import_methods": "[glance-direct,web-download,copy-image,glance-download]",
             "image_cache_dir": data / "cache",
+            "worker_self_reference_url": "http://node.example.org:9292",
             "show_image_direct_url": "true",
             "show_multiple_locations": "true",
         },
