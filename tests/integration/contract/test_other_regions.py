@@ -1,0 +1,170 @@
+"""Imports from the image service of another region, which a real Keystone knows."""
+
+from collections.abc import Callable, Mapping
+
+import attrs
+import pytest
+import requests
+
+from tests.support.clients import Api, Json
+from tests.support.processes import wait_until
+from tests.support.server import Config, OwnServers, Server, Servers
+from tests.support.services import Keystone
+from tests.support.transfers import wait_for_status
+
+MakeApi = Callable[..., Api]
+
+NORTH = "North"
+DATA = bytes(range(256)) * 5000
+UNKNOWN = "8a3b6d3c-0a5e-4b0e-9a59-0c5f7d7a4f10"
+DOWNLOADS: Config = {"DEFAULT": {"enabled_import_methods": "[glance-download]"}}
+
+
+@attrs.frozen
+class Regions:
+    """Two services, in two regions of one Keystone."""
+
+    keystone: Keystone
+    here: Server
+    there: Server
+    make_api: MakeApi
+
+    def at_home(self, user: str = "demo") -> Api:
+        """Return the service that imports, for a user whose catalogue has both."""
+        return self.make_api(self.here, self.keystone.token(user))
+
+    def in_the_north(self, user: str = "demo") -> Api:
+        """Return the one that gives images out."""
+        return self.make_api(self.there, self.keystone.token(user))
+
+
+@pytest.fixture
+def regions(own_keystone: Keystone, make_server: OwnServers, make_api: MakeApi) -> Regions:
+    callers = {"keystone_authtoken": own_keystone.authtoken()}
+    there = make_server(callers, identity="keystone", workers=1)
+    # The token is known to one of several processes.
+    here = make_server({**callers, **DOWNLOADS}, identity="keystone", workers=3)
+    register(own_keystone, there.url)
+    there.start()
+    here.start()
+    return Regions(own_keystone, here, there, make_api)
+
+
+def register(keystone: Keystone, url: str) -> None:
+    """Add the image service of the North to the catalogue, on two of three interfaces."""
+    keystone.call("POST", "/regions", {"region": {"id": NORTH}})
+    (service,) = keystone.call("GET", "/services?type=image")["services"]
+    for interface, address in (("public", f"{url}/v2"), ("internal", url)):
+        fields = {
+            "service_id": service["id"],
+            "interface": interface,
+            "region_id": NORTH,
+            "url": address,
+        }
+        keystone.call("POST", "/endpoints", {"endpoint": fields})
+
+
+def ask(api: Api, image_id: object, remote_id: object, **more: object) -> requests.Response:
+    method: Mapping[str, object] = {
+        "name": "glance-download",
+        "glance_region": NORTH,
+        "glance_image_id": remote_id,
+        **more,
+    }
+    given = {name: value for name, value in method.items() if value is not None}
+    return api.post(f"/v2/images/{image_id}/import", {"method": given})
+
+
+def failed_task(api: Api, image_id: object) -> Json:
+    """Wait until the import of an image has failed, and return its task."""
+
+    def last() -> Json:
+        (task,) = api.get(f"/v2/images/{image_id}/tasks").json()["tasks"]
+        return dict(task)
+
+    wait_until(lambda: last()["status"] not in ("pending", "processing"), what="the end of a task")
+    assert last()["status"] == "failure"
+    image = api.image(image_id)
+    assert image["status"] == "queued"
+    assert "os_glance_import_task" not in image
+    return last()
+
+
+@pytest.mark.contract("IMP-016")
+def test_an_image_comes_from_another_region_with_what_belongs_to_it(regions: Regions) -> None:
+    north, home = regions.in_the_north(), regions.at_home()
+    remote = north.active_image(
+        DATA,
+        disk_format="ploop",
+        container_format="compressed",
+        os_type="linux",
+        os_distro="debian",
+        os_secure_boot="required",
+        hw_cpu_cores="4",
+        **{"trait:HW_CPU_X86_AVX": "required"},
+        other="stays",
+    )
+    image = home.create_image(hw_cpu_cores="1", mine="stays")
+    answer = ask(home, image["id"], remote["id"])
+    assert (answer.status_code, answer.content) == (202, b"")
+    got = wait_for_status(home, image["id"], "active")
+    assert home.download(image["id"]) == DATA
+    same = ("disk_format", "container_format", "size", "checksum", "os_hash_value")
+    along = ("os_type", "os_distro", "os_secure_boot", "hw_cpu_cores", "trait:HW_CPU_X86_AVX")
+    for name in (*same, *along):
+        assert got[name] == remote[name]
+    assert got["mine"] == "stays"
+    assert "other" not in got
+    assert (got["name"], got["id"], got["owner"]) == (image["name"], image["id"], image["owner"])
+
+
+@pytest.mark.contract("IMP-016")
+def test_an_interface_can_be_chosen(regions: Regions) -> None:
+    north, home = regions.in_the_north(), regions.at_home()
+    remote = north.active_image(DATA)
+    inside, nowhere = [home.create_image() for _ in range(5)], home.create_image()
+    for image in inside:
+        asked = ask(home, image["id"], remote["id"], glance_service_interface="internal")
+        assert asked.status_code == 202
+    for image in inside:
+        wait_for_status(home, image["id"], "active")
+    asked = ask(home, nowhere["id"], remote["id"], glance_service_interface="admin")
+    assert asked.status_code == 202
+    failed_task(home, nowhere["id"])
+
+
+@pytest.mark.contract("IMP-016")
+@pytest.mark.parametrize(
+    "lacking",
+    [{"glance_region": None}, {"glance_image_id": None}, {"glance_image_id": "no-uuid"}],
+    ids=["region", "image", "uuid"],
+)
+def test_the_region_and_the_image_have_to_be_named(
+    served: Servers, make_api: MakeApi, lacking: dict[str, object]
+) -> None:
+    home = make_api(served(DOWNLOADS))
+    image = home.create_image()
+    assert ask(home, image["id"], UNKNOWN, **lacking).status_code == 400
+    assert home.image(image["id"])["status"] == "queued"
+
+
+@pytest.mark.contract("IMP-016", "IMP-021")
+def test_what_the_caller_cannot_have_there_fails_the_import(regions: Regions) -> None:
+    north, home = regions.in_the_north(), regions.at_home()
+    alien = regions.in_the_north("alt").active_image(DATA, visibility="private")
+    for remote_id, region in (
+        (north.create_image()["id"], NORTH),  # is not active
+        (alien["id"], NORTH),  # is somebody else's
+        (UNKNOWN, NORTH),
+        (UNKNOWN, "South"),
+    ):
+        image = home.create_image()
+        assert ask(home, image["id"], remote_id, glance_region=region).status_code == 202
+        task = failed_task(home, image["id"])
+        assert regions.there.url not in str(task)
+    regions.there.stop()
+    image = home.create_image()
+    assert ask(home, image["id"], UNKNOWN).status_code == 202
+    task = failed_task(home, image["id"])
+    assert regions.there.url.removeprefix("http://") not in str(task) + regions.here.log()
+    assert regions.keystone.token("demo") not in regions.here.log()
