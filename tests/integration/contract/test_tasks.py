@@ -5,11 +5,13 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from tests.support.clients import Api, Json, unique
+from tests.support.images import SIZE, Images
 from tests.support.origin import Origin, origin
 from tests.support.processes import wait_until
 from tests.support.server import Config, Server, Servers
@@ -556,3 +558,37 @@ def test_without_a_work_dir_tasks_of_type_import_fail(
     assert "work_dir" in task["message"]
     assert "image_id" not in task
     assert len(far.seen) == before
+
+
+@pytest.fixture
+def converting(served: Servers, config: Config, place: Path) -> Server:
+    """A server whose tasks convert to raw, in *place*."""
+    conversion = {"conversion_format": "raw"}
+    return served({**config, "task": {"work_dir": place}, "taskflow_executor": conversion})
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "work"
+
+
+@pytest.mark.contract("TSK-003", "CFG-004")
+def test_what_a_task_fetches_is_converted_where_the_operator_says_so(
+    converting: Server, place: Path, make_api: MakeApi, far: Origin, disk_images: Images
+) -> None:
+    far.serve("/disk", disk_images.data("qcow2"))
+    api = make_api(converting, "demo")
+    # Of which nothing is said, so that it is taken for a qcow2.
+    task = ended(api, asked(api, far, "/disk")["id"])
+    assert (task["status"], task["message"]) == ("success", "")
+    image = api.image(task["image_id"])
+    assert (image["disk_format"], image["status"]) == ("raw", "active")
+    assert image["size"] == image["virtual_size"] == SIZE
+    assert api.download(image["id"]) == disk_images.data("raw")
+
+    refused = ended(api, asked(api, far)["id"])
+    assert refused["status"] == "failure"
+    assert api.image(refused["image_id"])["status"] == "queued"
+    assert place.is_dir()
+    # The end of a task is told before its place is tidied up.
+    wait_until(lambda: not any(place.iterdir()), what="an empty work_dir")
