@@ -112,7 +112,7 @@ def test_who_is_an_administrator_is_the_policys_to_say(
     assert reader.image(private["id"]) == private
 
 
-@pytest.mark.contract("AUTH-005")
+@pytest.mark.contract("AUTH-005", "QRK-001")
 def test_the_roles_of_a_service_in_between_open_nothing(api: Api) -> None:
     service = {"X-Service-Token": "admin"}
     private = api.create_image(visibility="private")
