@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import glanceclient.exc as glance_errors
+import openstack.exceptions
 import pytest
 from openstack.connection import Connection
 
-from tests.support.clients import Access, Glance, Json, Mode, OpenStack, unique
+from tests.support.clients import Access, Api, Glance, Json, Mode, OpenStack, unique
 from tests.support.images import Images
 from tests.support.origin import Origin, origin
 from tests.support.processes import wait_until
@@ -317,3 +319,65 @@ def test_an_image_is_made_of_a_file_by_import(client: Client, disk_images: Image
     source = disk_images.path("qcow2")
     image_id = client.create_by_import(unique(), source)
     _assert_whole(_imported(client, image_id), source.read_bytes(), "fast")
+
+
+# --- where stores have no names ------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+def test_by_default_an_image_is_made_of_a_file_by_import(
+    request: pytest.FixtureRequest, kind: str, disk_images: Images
+) -> None:
+    client = CLIENTS[kind](request.getfixturevalue(kind)())
+    source = disk_images.path("qcow2")
+    image_id = client.create_by_import(unique(), source)
+    image = _imported(client, image_id)
+    assert (image["status"], int(image["size"])) == ("active", source.stat().st_size)
+
+
+def test_by_default_the_command_has_to_say_that_every_store_must_succeed(
+    openstack_cli: Callable[..., OpenStack], disk_images: Images
+) -> None:
+    run = openstack_cli()
+    client = ByOpenStack(run)
+    image_id = client.create(unique())
+    client.stage(image_id, disk_images.path("qcow2"))
+    # It asks for what only several stores can do, and does not look at the answer.
+    ran = run("image", "import", image_id)
+    assert ran.status == 0
+    image = client.show(image_id)
+    assert image["status"] == "uploading"
+    assert "os_glance_importing_to_stores" not in image
+    ran = run("image", "import", image_id, "--disallow-failure")
+    assert ran.status == 0, ran.err
+    assert _imported(client, image_id)["status"] == "active"
+
+
+def test_a_client_that_stages_too_late_is_told_so(
+    sdk: Callable[..., Connection], api: Api, disk_images: Images
+) -> None:
+    images: Any = sdk().image
+    image_id = str(images.create_image(unique(), **FORMATS).id)
+    image = images.get_image(image_id)
+    api.upload(image_id, disk_images.path("qcow2").read_bytes())
+    with pytest.raises(openstack.exceptions.ConflictException):
+        images.stage_image(image, filename=str(disk_images.path("qcow2")))
+    assert api.image(image_id)["status"] == "active"
+
+
+def test_a_client_that_asks_for_what_is_not_there_is_told_so(
+    glanceclient: Callable[..., Any], disk_images: Images
+) -> None:
+    client = ByGlanceclient(glanceclient())
+    image_id = client.create(unique())
+    with pytest.raises(glance_errors.HTTPConflict):  # nothing is staged
+        client.import_(image_id, "glance-direct")
+    with pytest.raises(glance_errors.HTTPBadRequest):
+        client.import_(image_id, "no-such-method")
+    client.stage(image_id, disk_images.path("qcow2"))
+    with pytest.raises(glance_errors.HTTPConflict):
+        client.stage(image_id, disk_images.path("qcow2"))
+    client.import_(image_id, "glance-direct")
+    assert _imported(client, image_id)["status"] == "active"
+    with pytest.raises(glance_errors.HTTPConflict):
+        client.import_(image_id, "glance-direct")
