@@ -126,15 +126,20 @@ class WebPeers(Peers):
 
 
 def _url(worker: str, path: str) -> str:
-    try:
-        parts = urlsplit(worker)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or "@" in parts.netloc or parts.query or parts.fragment:
+    if not _is_plain(worker):
         _log.error("The address that is recorded for a worker is no plain http URL.")
         raise errors.WorkerFailed
     return f"{worker.rstrip('/')}{path}"
+
+
+def _is_plain(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    more = "@" in parts.netloc or parts.query or parts.fragment
+    return parts.scheme in ("http", "https") and named and not more
 
 
 def _headers(sent: Mapping[str, str]) -> dict[str, str]:
