@@ -71,7 +71,11 @@ TASK = Section(
             help="Hours after its end for which a task is shown.",
         ),
         cfg.StrOpt("task_executor", default="taskflow", help="No effect."),
-        cfg.StrOpt("work_dir", help="A directory for data of tasks of type import."),
+        cfg.StrOpt(
+            "work_dir",
+            help="A directory for data of tasks of type import, which fail without. With "
+            "enabled_backends the data lies in that of [os_glance_tasks_store] instead.",
+        ),
     ),
 )
 
@@ -90,7 +94,7 @@ TASKFLOW_EXECUTOR = Section(
         cfg.StrOpt(
             "conversion_format",
             choices=["qcow2", "raw", "vmdk", "vdi"],
-            help="The format to which tasks of type import convert.",
+            help="The format to which tasks of type import convert; needs qemu-img.",
         ),
     ),
 )
