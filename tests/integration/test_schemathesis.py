@@ -25,7 +25,12 @@ DEEP = os.environ.get("VITRINE_DEEP", "") not in {"", "0"}
 EXAMPLES = 300 if DEEP else 20
 
 SERVED: Config = {
-    "DEFAULT": {"enabled_backends": "cheap:file, quick:file"},
+    "DEFAULT": {
+        "enabled_backends": "cheap:file, quick:file",
+        "image_cache_dir": "cache",
+        "worker_self_reference_url": "http://node.example.org:9292",
+    },
+    "paste_deploy": {"flavor": "cachemanagement"},
     "glance_store": {"default_backend": "quick"},
     "cheap": {"filesystem_store_datadir": "cheap"},
 }
