@@ -320,6 +320,49 @@ def test_what_becomes_of_members_is_told(told: Told, api: Api) -> None:
     assert third == member(answered, deleted=True, deleted_at=third["deleted_at"])
 
 
+@pytest.mark.contract("NOT-003", "NOT-006")
+def test_an_import_is_told_store_by_store(served: Servers, make_api: MakeApi) -> None:
+    project = unique("project")
+    server = served(
+        {
+            **LOG,
+            "DEFAULT": {"enabled_backends": "one:file, two:file"},
+            "glance_store": {"default_backend": "one"},
+            "one": {"filesystem_store_datadir": "one"},
+            "two": {"filesystem_store_datadir": "two"},
+            "local_identity": {"users": f"demo:{project}:member|reader"},
+        }
+    )
+    api, told = make_api(server), Told(server)
+    image = api.create_image()
+    headers = {"Content-Type": "application/octet-stream"}
+    assert api.put(f"{image['self']}/stage", data=b"bytes", headers=headers).status_code == 204
+    staged = told.of(image["id"], 3)
+    assert {event["payload"]["status"] for event in staged[1:]} == {"uploading"}
+    body = {"method": {"name": "glance-direct"}, "stores": ["two", "one"]}
+    assert api.post(f"{image['self']}/import", body).status_code == 202
+
+    events = told.of(image["id"], 11)[3:]
+    assert [(event["event_type"], event["payload"]["status"]) for event in events] == [
+        ("image.update", "importing"),
+        ("image.prepare", "importing"),
+        ("image.upload", "importing"),
+        ("image.update", "importing"),
+        ("image.prepare", "importing"),
+        ("image.upload", "active"),
+        ("image.activate", "active"),
+        ("image.update", "active"),
+    ]
+    backends = [event["payload"].get("backend") for event in events]
+    assert backends == [None, "two", "two", None, "one", "one", None, None]
+    assert types(told.tasks(project, 4)) == [
+        "task.create",
+        "task.processing",
+        "task.success",
+        "task.run",
+    ]
+
+
 @pytest.mark.contract("NOT-006")
 def test_the_life_of_a_task_is_told_and_never_what_it_was_given(
     served: Servers, make_api: MakeApi
