@@ -13,8 +13,8 @@ import pytest
 from tests.support.clients import Api, Json, unique
 from tests.support.images import SIZE, Images
 from tests.support.origin import Origin, origin
-from tests.support.processes import wait_until
-from tests.support.server import Config, Server, Servers
+from tests.support.processes import NotReady, wait_until
+from tests.support.server import Config, OwnServers, Server, Servers
 
 MakeApi = Callable[..., Api]
 
@@ -592,3 +592,23 @@ def test_what_a_task_fetches_is_converted_where_the_operator_says_so(
     assert place.is_dir()
     # The end of a task is told before its place is tidied up.
     wait_until(lambda: not any(place.iterdir()), what="an empty work_dir")
+
+
+@pytest.mark.contract("CFG-004")
+@pytest.mark.parametrize("names", [False, True])
+def test_the_place_of_tasks_is_not_among_the_images_of_a_store(
+    make_server: OwnServers, tmp_path: Path, *, names: bool
+) -> None:
+    images = {"filesystem_store_datadir": tmp_path}
+    config: Config = (
+        {
+            "DEFAULT": {"enabled_backends": "only:file"},
+            "glance_store": {"default_backend": "only"},
+            "only": images,
+            "os_glance_tasks_store": images,
+        }
+        if names
+        else {"glance_store": images, "task": {"work_dir": tmp_path}}
+    )
+    with pytest.raises(NotReady, match="a place of its own"):
+        make_server(config).start()
