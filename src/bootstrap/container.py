@@ -233,7 +233,7 @@ class Container(containers.DeclarativeContainer):
     places = providers.Singleton(
         Places,
         providers.Singleton(StagedHere, persistence=persistence, staging=staging, clock=clock),
-        providers.Singleton(CallerHere, callers, clock),
+        providers.Singleton(CallerHere, callers),
     )
     location_policy = providers.Singleton(make_location_policy, settings)
     location_import = providers.Singleton(

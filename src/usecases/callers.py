@@ -8,7 +8,6 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Final
 
 import attrs
@@ -16,18 +15,18 @@ import attrs
 from vitrine.core import errors
 from vitrine.core.context import Context
 from vitrine.core.jobs import Job
-from vitrine.ports.clock import Clock, Ids
+from vitrine.ports.clock import Ids
 from vitrine.ports.persistence import Leases
 from vitrine.ports.work import Heartbeat
 
 _MOST: Final = 4096  # jobs whose callers are remembered; those that end elsewhere never say so
-_SILENCE: Final = timedelta(seconds=60)
-"""For so long at least a job is left to the process that knows its caller: what that one has
-to say of itself may be on its way."""
 
 
 class Presence:
-    """Lets other processes know that one which knows a caller is still there."""
+    """Lets other processes know that one which knows a caller is still there.
+
+    It does so by a lease, which is taken before there is a job for anybody to see.
+    """
 
     def __init__(self, leases: Leases, heartbeat: Heartbeat, ids: Ids) -> None:
         """Take the leases, and what keeps them alive."""
@@ -130,16 +129,13 @@ class Callers:
 class CallerHere:
     """Tells which jobs are for this process, since it knows their callers."""
 
-    def __init__(self, callers: Callers, clock: Clock) -> None:
-        """Take who knows them, and how long a job has waited."""
+    def __init__(self, callers: Callers) -> None:
+        """Take who knows them."""
         self._callers = callers
-        self._clock = clock
 
     def here(self, job: Job) -> bool:
         """Return whether this process is the one to do a job that needs its caller's token.
 
         Where nobody knows it any more, any process is: somebody has to say so.
         """
-        if self._callers.knows(job.id):
-            return True
-        return self._clock.now() - job.updated_at >= _SILENCE and self._callers.lost(job.id)
+        return self._callers.knows(job.id) or self._callers.lost(job.id)

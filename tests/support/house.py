@@ -381,7 +381,7 @@ class House:
             callers=self.callers,
             here=Places(
                 StagedHere(persistence=self.persistence, staging=self.staging, clock=self.clock),
-                CallerHere(self.callers, self.clock),
+                CallerHere(self.callers),
             ).here,
         )
         self.tasks = Tasks(

@@ -1,5 +1,6 @@
 """Imports from the image service of another region, which a real Keystone knows."""
 
+import json
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -7,9 +8,11 @@ import pytest
 import requests
 
 from tests.support.clients import Api, Json
+from tests.support.origin import hang_until_closed, origin
 from tests.support.processes import wait_until
 from tests.support.server import Config, OwnServers, Server, Servers
 from tests.support.services import Keystone
+from tests.support.stores import LEASE
 from tests.support.transfers import wait_for_status
 
 MakeApi = Callable[..., Api]
@@ -168,3 +171,29 @@ def test_what_the_caller_cannot_have_there_fails_the_import(regions: Regions) ->
     task = failed_task(home, image["id"])
     assert regions.there.url.removeprefix("http://") not in str(task) + regions.here.log()
     assert regions.keystone.token("demo") not in regions.here.log()
+
+
+@pytest.mark.contract("IMP-016")
+def test_an_import_ends_with_the_process_that_knew_the_token(
+    own_keystone: Keystone, make_server: OwnServers, make_api: MakeApi
+) -> None:
+    config = {
+        "keystone_authtoken": own_keystone.authtoken(),
+        **DOWNLOADS,
+        "vitrine": {"lease_ttl": LEASE},
+    }
+    here = make_server(config, identity="keystone", workers=1)
+    with origin() as north:
+        register(own_keystone, north.url(""))
+        document = {"status": "active", "size": 4, "disk_format": "raw"}
+        north.serve(f"/v2/images/{UNKNOWN}", json.dumps(document).encode())
+        north.answers[f"/v2/images/{UNKNOWN}/file"] = hang_until_closed
+        here.start()
+        home = make_api(here, own_keystone.token())
+        image = home.create_image()
+        assert ask(home, image["id"], UNKNOWN).status_code == 202
+        wait_until(lambda: len(north.seen) > 1, what="somebody who reads the data")
+        here.kill()
+        here.start()
+        assert "ask for it again" in failed_task(home, image["id"])["message"]
+        assert len(north.seen) == 2
