@@ -3,16 +3,17 @@
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
 import attrs
 
+from vitrine.adapters.stores.filesystem.writing import FileWriter
 from vitrine.adapters.stores.staging import FileStaging
 from vitrine.ports.staging import Staged
-from vitrine.ports.stores import BlobReader
+from vitrine.ports.stores import BlobReader, BlobTarget, BlobWriter
 
 _PIECE = 1000  # bytes
 
@@ -30,13 +31,16 @@ class ScratchStaging(FileStaging):
 class AgingStaging(ScratchStaging):
     """Files that grow old by a clock of the test's, from when they are first looked at.
 
-    Who reads one gets all of it at once, and so leaves no open file when it is cut off.
+    Who reads one gets all of it at once, and who writes one may forget it: so nobody who is
+    cut off leaves an open file.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         super().__init__()
         self._now = now
         self._seen: dict[str, datetime] = {}
+        self._writers: list[BlobWriter] = []
+        weakref.finalize(self, _close, self._writers)
 
     def listed(self) -> Sequence[Staged]:
         now = self._now()
@@ -44,6 +48,11 @@ class AgingStaging(ScratchStaging):
             attrs.evolve(staged, age=now - self._seen.setdefault(staged.name, now))
             for staged in super().listed()
         ]
+
+    def begin(self, target: BlobTarget) -> BlobWriter:
+        writer = super().begin(target)
+        self._writers.append(writer)
+        return writer
 
     def open(self, key: str, *, offset: int = 0, length: int | None = None) -> BlobReader:
         reader = super().open(key, offset=offset, length=length)
@@ -55,6 +64,12 @@ class AgingStaging(ScratchStaging):
     def names(self) -> set[str]:
         """Return the names of all that lies there."""
         return {staged.name for staged in super().listed()}
+
+
+def _close(writers: Iterable[BlobWriter]) -> None:
+    for writer in writers:
+        assert isinstance(writer, FileWriter)
+        writer._close()
 
 
 class _Whole(BlobReader):

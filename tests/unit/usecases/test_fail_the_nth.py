@@ -19,6 +19,7 @@ from vitrine.core.images.status import Status
 from vitrine.core.importing import PENDING, failed_of, read_import
 from vitrine.core.jobs import JobKind, JobStatus
 from vitrine.core.quota import Resource
+from vitrine.core.sessions import blob_key
 from vitrine.usecases.locations import Promise
 
 DATA = bytes(range(256)) * 10
@@ -97,15 +98,16 @@ def upload_sized(world: World, house: House, image_id: str) -> None:
     house.upload(image_id, DATA, size=len(DATA))
 
 
-def upload_unsized(world: World, house: House, image_id: str) -> None:
-    def beating() -> Iterator[bytes]:
-        for piece in pieces(DATA):
-            yield piece
-            house.clock.advance()
-            with suppress(VitrineError):
-                house.heartbeat.beat()
+def beating(house: House) -> Iterator[bytes]:
+    for piece in pieces(DATA):
+        yield piece
+        house.clock.advance()
+        with suppress(VitrineError):
+            house.heartbeat.beat()
 
-    house.data.upload(DEMO, image_id, beating())
+
+def upload_unsized(world: World, house: House, image_id: str) -> None:
+    house.data.upload(DEMO, image_id, beating(house))
 
 
 def upload_over_quota(world: World, house: House, image_id: str) -> None:
@@ -116,14 +118,15 @@ def upload_cut_short(world: World, house: House, image_id: str) -> None:
     house.upload(image_id, DATA[:-1], size=len(DATA))
 
 
-def upload_while_it_is_deleted(world: World, house: House, image_id: str) -> None:
-    def deleting() -> Iterator[bytes]:
-        yield DATA[:1000]
-        house.images.delete(DEMO, image_id)
-        world.owed.append(lambda later: is_deleted(world, later, image_id))
-        yield DATA[1000:]
+def deleting(world: World, house: House, image_id: str) -> Iterator[bytes]:
+    yield DATA[:1000]
+    house.images.delete(DEMO, image_id)
+    world.owed.append(lambda later: is_deleted(world, later, image_id))
+    yield DATA[1000:]
 
-    house.data.upload(DEMO, image_id, deleting())
+
+def upload_while_it_is_deleted(world: World, house: House, image_id: str) -> None:
+    house.data.upload(DEMO, image_id, deleting(world, house, image_id))
 
 
 def is_deleted(world: World, house: House, image_id: str) -> bool:
@@ -312,6 +315,49 @@ def is_not_made(world: World, house: House, image_id: str) -> bool:
     ] == [JobStatus.FAILURE]
 
 
+# --- staging -------------------------------------------------------------------------
+
+
+def to_be_staged(world: World, house: House) -> str:
+    world.limits[Resource.STAGE_TOTAL] = 2 * len(DATA)
+    world.limits[Resource.COUNT_UPLOADING] = 1
+    return house.create(disk_format=None, container_format=None).id
+
+
+def waiting(world: World, house: House) -> str:
+    image_id = to_be_staged(world, house)
+    house.stage(image_id, DATA)
+    return image_id
+
+
+def stage_sized(world: World, house: House, image_id: str) -> None:
+    house.stage(image_id, DATA, size=len(DATA))
+
+
+def stage_unsized(world: World, house: House, image_id: str) -> None:
+    house.image_staging.stage(DEMO, image_id, beating(house))
+
+
+def stage_over_quota(world: World, house: House, image_id: str) -> None:
+    house.stage(image_id, bytes(2 * len(DATA) + 1))
+
+
+def stage_cut_short(world: World, house: House, image_id: str) -> None:
+    house.stage(image_id, DATA[:-1], size=len(DATA))
+
+
+def stage_while_it_is_deleted(world: World, house: House, image_id: str) -> None:
+    house.image_staging.stage(DEMO, image_id, deleting(world, house, image_id))
+
+
+def is_waiting(world: World, house: House, image_id: str) -> bool:
+    image = world.persistence.image(image_id)
+    if image.status is not Status.UPLOADING or image.size != len(DATA):
+        return False
+    reader = world.staging.open(blob_key(image.id, image.attempts))
+    return b"".join(reader.pieces()) == DATA
+
+
 # --- imports -------------------------------------------------------------------------
 
 DIRECT = {"name": "glance-direct"}
@@ -493,6 +539,25 @@ SCENARIOS = {
         done=is_made,
         partly=is_not_made,
         tried=True,
+    ),
+    "staging of known size": Scenario(prepare=to_be_staged, act=stage_sized, done=is_waiting),
+    "staging of unknown size": Scenario(prepare=to_be_staged, act=stage_unsized, done=is_waiting),
+    "staging beyond the quota": Scenario(
+        prepare=to_be_staged, act=stage_over_quota, done=_never, refused=errors.QuotaExceeded
+    ),
+    "staging cut short": Scenario(
+        prepare=to_be_staged, act=stage_cut_short, done=_never, refused=errors.UploadCutShort
+    ),
+    "deletion during the staging": Scenario(
+        prepare=to_be_staged,
+        act=stage_while_it_is_deleted,
+        done=_never,
+        partly=is_deleted,
+        refused=errors.DeletedMeanwhile,
+    ),
+    "deletion of what was staged": Scenario(prepare=waiting, act=delete, done=is_deleted),
+    "clean-up after staging": Scenario(
+        prepare=died(to_be_staged, stage_sized, "staging.commit"), act=clean_up, done=is_queued
     ),
     "import of what was staged": Scenario(
         prepare=staged,
