@@ -27,6 +27,7 @@ _log: Final = logging.getLogger(__name__)
 _PIECE: Final = 1024 * 1024  # bytes
 _COMPLAINT: Final = 2048  # bytes of an error message that are looked at
 _LOOK_UP: Final = 1.0  # seconds
+_SETPRIV: Final = "setpriv"  # of util-linux
 # The C locale, so that messages can be recognised; few arenas, which address space is spent on.
 _ENVIRONMENT: Final = {"LC_ALL": "C", "PATH": os.defpath, "MALLOC_ARENA_MAX": "2"}
 
@@ -82,9 +83,15 @@ class Ended:
 class Program:
     """One program, by its path. Safe to share between threads."""
 
-    def __init__(self, path: str) -> None:
-        """Take a path that was found by `find`."""
+    def __init__(self, path: str, leash: Sequence[str] = ()) -> None:
+        """Take a program that was found by `find`.
+
+        Args:
+            path: Where it is.
+            leash: What is put in front of a command so that it ends with this process.
+        """
         self._path = path
+        self._leash = tuple(leash)
 
     def run(
         self, arguments: Sequence[str], allowance: Allowance, check: Check, *, told: int = 0
@@ -133,7 +140,7 @@ class Program:
         """Start it; leaving the block leaves no process behind."""
         try:
             process = subprocess.Popen(  # noqa: S603 - an argument vector, and no shell
-                [self._path, *arguments],
+                [*self._leash, self._path, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=complaints,
@@ -160,7 +167,27 @@ class Program:
 def find(name: str) -> Program | None:
     """Return a program that is in one of the directories of PATH, None if none is."""
     path = shutil.which(name)
-    return None if path is None else Program(path)
+    return None if path is None else Program(path, _leash())
+
+
+def _leash() -> Sequence[str]:
+    """Return how to start what is to end with the thread that started it, if that can be had.
+
+    Whoever is killed cannot end what works for it. Only what a program asks of the
+    kernel for itself does, and few would; setpriv asks in their place.
+    """
+    setpriv = shutil.which(_SETPRIV)
+    if setpriv is None:
+        return ()
+    try:
+        told = subprocess.run(  # noqa: S603 - an argument vector, and no shell
+            [setpriv, "--help"], capture_output=True, check=False, timeout=10, env=_ENVIRONMENT
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    # There are others of that name which cannot.
+    able = b"--pdeathsig" in told.stdout
+    return (setpriv, "--pdeathsig", "KILL", "--") if able else ()
 
 
 def _limit(process: subprocess.Popen[bytes], allowance: Allowance) -> None:

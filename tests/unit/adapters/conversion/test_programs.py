@@ -1,13 +1,17 @@
 """Running programs within limits. The programs are Python's, which do what they are told."""
 
 import fcntl
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import attrs
 import pytest
 
+from tests.support.processes import wait_until
+from tests.support.services import require_command
 from vitrine.adapters.conversion.programs import Allowance, Program, find
 from vitrine.core.errors import LeaseLost, Misconfigured
 
@@ -89,6 +93,49 @@ def test_it_ends_with_whoever_reads_from_it() -> None:
     pid = int(next(pieces).split()[0])
     pieces.close()
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_it_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    require_command("setpriv")
+    told = tmp_path / "pid"
+    script = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    parent = (
+        "import sys\n"
+        "from vitrine.adapters.conversion.programs import Allowance, find\n"
+        "allowance = Allowance(cpu=60, patience=600, memory=1 << 32, output=1 << 20)\n"
+        f"find({Path(sys.executable).name!r}).run(['-c', {script!r}], allowance, lambda: None)\n"
+    )
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    process = subprocess.Popen([sys.executable, "-c", parent], env={"PATH": path})
+    wait_until(lambda: told.exists() and told.read_text() != "", what="a program that runs")
+    process.kill()
+    process.wait()
+    wait_until(lambda: _ended(int(told.read_text())), what="the end of the program")
+
+
+def _ended(pid: int) -> bool:
+    """Whether a process is no more, or only waits for somebody to take notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_what_cannot_end_programs_is_not_asked_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, able: bool
+) -> None:
+    setpriv, program = tmp_path / "setpriv", tmp_path / "some-program"
+    help_ = "--pdeathsig KILL" if able else "--nnp"
+    setpriv.write_text(f'#!/bin/sh\n[ "$1" = --help ] && echo "{help_}" || echo leashed\n')
+    program.write_text("#!/bin/sh\necho free\n")
+    for script in (setpriv, program):
+        script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = find("some-program")
+    assert found is not None
+    told = found.run([], PLENTY, never, told=100).output
+    assert told == (b"leashed\n" if able else b"free\n")
 
 
 def test_a_program_that_is_not_there_is_the_operators_to_put_there(tmp_path: Path) -> None:
