@@ -13,7 +13,7 @@ import pytest
 from tests.support.clients import DATA_TYPE, Api, Json
 from tests.support.images import SIZE, Images, pattern
 from tests.support.processes import wait_until
-from tests.support.server import OwnServers, Server
+from tests.support.server import Config, OwnServers, Server
 from tests.support.services import require_command
 from tests.support.transfers import stored_files
 
@@ -74,7 +74,7 @@ def gate(tmp_path: Path) -> Gate:
 
 def started(make_server: OwnServers, gate: Gate, *, leash: bool) -> Server:
     steps = "[image_decompression,image_conversion]"
-    config = {
+    config: Config = {
         "image_import_opts": {"image_import_plugins": steps},
         # With the second, the staging place is swept every few seconds.
         "vitrine": {"lease_ttl": 2, "staging_ttl": 10},
