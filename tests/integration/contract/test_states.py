@@ -3,14 +3,18 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.catalogue import rewrite
 from tests.support.clients import DATA_TYPE, Api, Json
-from tests.support.patches import add, replace
+from tests.support.copies import Copies, several_stores
+from tests.support.origin import origin
+from tests.support.patches import add, remove, replace
 from tests.support.processes import wait_until
-from tests.support.server import Server
+from tests.support.server import Server, Servers
 from vitrine.core.images.status import FINDABLE, Status
 
 
@@ -194,3 +198,99 @@ def test_without_data_a_download_is_empty_in_any_state_but_withheld(
     image = api.create_image()
     rewrite(server, image["id"], status=status)
     assert download(api, image) == (403 if status is Status.DEACTIVATED else 204)
+
+
+# --- what needs stores, a cache or the web -------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stores")
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[str]:
+    """The address of data that may be named."""
+    with origin() as made:
+        yield made.serve("/image", b"bytes")
+
+
+@pytest.fixture
+def copies(directory: Path, web: str, served: Servers, make_api: Callable[..., Api]) -> Copies:
+    backends = "fast:file, slow:file, empty:file, web:http"
+    server = served(
+        several_stores(
+            directory,
+            DEFAULT={
+                "enabled_backends": backends,
+                "image_cache_dir": directory / "cache",
+                "image_cache_driver": "sqlite",
+            },
+            import_filtering_opts={
+                "allowed_hosts": "127.0.0.1",
+                "allowed_ports": urlsplit(web).port,
+            },
+        )
+    )
+    return Copies(server, make_api(server), directory)
+
+
+def post_location(api: Api, image: str, url: str) -> int:
+    return api.post(f"/v2/images/{image}/locations", {"url": url}).status_code
+
+
+def add_location(api: Api, image: str, url: str) -> int:
+    change = add("/locations/-", {"url": url, "metadata": {}})
+    return api.patch(f"/v2/images/{image}", [change]).status_code
+
+
+def remove_location(api: Api, image: str, _url: str) -> int:
+    return api.as_("admin").patch(f"/v2/images/{image}", [remove("/locations/0")]).status_code
+
+
+def delete_copy(api: Api, image: str, _url: str) -> int:
+    return api.as_("admin").delete(f"/v2/stores/slow/{image}").status_code
+
+
+def cache(api: Api, image: str, _url: str) -> int:
+    return api.as_("admin").put(f"/v2/cache/{image}").status_code
+
+
+def withhold(api: Api, image: str, _url: str) -> int:
+    return api.post(f"/v2/images/{image}/actions/deactivate").status_code
+
+
+def give_back(api: Api, image: str, _url: str) -> int:
+    return api.post(f"/v2/images/{image}/actions/reactivate").status_code
+
+
+@pytest.mark.contract("STA-004")
+@pytest.mark.parametrize("status", sorted(FINDABLE))
+@pytest.mark.parametrize(
+    ("does", "where", "done", "otherwise"),
+    [
+        (post_location, {Status.QUEUED}, 202, 409),
+        (add_location, {Status.QUEUED, Status.ACTIVE}, 200, 409),
+        (remove_location, {Status.ACTIVE}, 200, 409),
+        (delete_copy, {Status.ACTIVE}, 204, 409),
+        (cache, {Status.ACTIVE}, 202, 400),
+        (withhold, {Status.ACTIVE, Status.DEACTIVATED}, 204, 403),
+        (give_back, {Status.ACTIVE, Status.DEACTIVATED}, 204, 403),
+    ],
+)
+def test_each_act_has_its_states(
+    copies: Copies,
+    web: str,
+    *,
+    status: Status,
+    does: Callable[[Api, str, str], int],
+    where: set[Status],
+    done: int,
+    otherwise: int,
+) -> None:
+    if status is Status.QUEUED:
+        image = str(copies.api.create_image()["id"])
+    else:
+        image = copies.make("fast", "slow")
+        rewrite(copies.server, image, status=status)
+    assert does(copies.api, image, web) == (done if status in where else otherwise)
