@@ -17,6 +17,7 @@ def main() -> int:
         for command in (
             ["benchmarks.transfer"],
             ["benchmarks.stores", "--directory", directory],
+            ["benchmarks.staged", "--directory", directory],
             ["benchmarks.seed_catalogue", database, "10000"],
         ):
             print(f"== {' '.join(command)}", flush=True)
