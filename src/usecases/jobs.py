@@ -180,8 +180,14 @@ class Runs:
 
     def due(self, limit: int) -> Sequence[str]:
         """Return the ids of jobs that wait for this process, oldest first, at most *limit*."""
-        waiting = self._persistence.jobs.runnable(max(limit, _LOOK_THROUGH))
-        return [job.id for job in waiting if self._handler(job).here(job)][:limit]
+        look_through = max(limit, _LOOK_THROUGH)
+        while True:
+            waiting = self._persistence.jobs.runnable(look_through)
+            here = [job.id for job in waiting if self._handler(job).here(job)]
+            if len(here) >= limit or len(waiting) < look_through:
+                return here[:limit]
+            # Those that wait for a process which is gone must not hide the others.
+            look_through *= 4
 
     def _handler(self, job: Job) -> Handler:
         # Only an import as such makes its image. Callers may ask for any type of task, and

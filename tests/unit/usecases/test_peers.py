@@ -14,6 +14,7 @@ from vitrine.core.importing import STAGE_HOST, ImportRequest, Method, read_impor
 from vitrine.core.jobs import JobStatus, holder_of
 from vitrine.core.sessions import blob_key
 from vitrine.ports.peers import PassedAnswer, PassedRequest
+from vitrine.usecases import jobs as jobs_module
 
 THERE = "http://there.example.org"
 DELETION = PassedRequest(method="DELETE", path="/v2/images/1", headers={"X-Auth-Token": "t"})
@@ -162,6 +163,19 @@ def test_a_job_whose_data_is_elsewhere_is_left_to_others_and_fails_if_nobody_com
     assert job is not None
     assert job.status is JobStatus.FAILURE
     assert house.stored(image.id).status is Status.QUEUED
+
+
+def test_jobs_that_are_left_to_others_hide_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_module, "_LOOK_THROUGH", 2)
+    for _ in range(9):
+        image = staged(house)
+        begin_import(house, image)
+        move_away(house, image)
+    mine = staged(house)
+    begin_import(house, mine)
+    assert house.runs.due(1) == [holder_of(house.stored(mine.id))]
 
 
 def test_a_job_of_an_image_that_is_gone_is_for_whoever_comes(house: House) -> None:
