@@ -92,6 +92,8 @@ class Scenes:
         if "member_id" in names:
             self._api.share(made["image_id"], "alt")
             made["member_id"] = "alt"
+        if "task_id" in names:
+            made["task_id"] = self._task()
         if "namespace" in names:
             made = {"namespace": self._namespace(), "name": "known"}
         return made
@@ -99,6 +101,12 @@ class Scenes:
     def _image(self, status: str) -> str:
         made = self._api.active_image() if status == "active" else self._api.create_image()
         return str(made["id"])
+
+    def _task(self) -> str:
+        body = {"type": "location_import", "input": {}}
+        answer = self._api.as_("admin").post("/v2/tasks", body)
+        assert answer.status_code == 201
+        return str(answer.json()["id"])
 
     def _namespace(self) -> str:
         name = unique("namespace")
