@@ -10,7 +10,7 @@ from tests.support.clients import DATA_TYPE, PATCH_TYPE, Api, unique
 from tests.support.origin import Origin, origin
 from tests.support.patches import add, remove, replace
 from tests.support.processes import wait_until
-from tests.support.server import Servers
+from tests.support.server import Config, Servers
 
 pytestmark = pytest.mark.contract("QRK-001")
 
@@ -29,7 +29,7 @@ def far() -> Iterator[Origin]:
 @pytest.fixture
 def several(far: Origin, served: Servers, make_api: Callable[..., Api]) -> Api:
     """A caller of a server with two stores that can reach the origin."""
-    config = {
+    config: Config = {
         "DEFAULT": {"enabled_backends": "one:file, two:file, web:http"},
         "glance_store": {"default_backend": "two"},
         "one": {"filesystem_store_datadir": "one"},

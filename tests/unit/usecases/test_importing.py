@@ -21,6 +21,7 @@ from vitrine.ports.peers import PassedAnswer, PassedRequest
 from vitrine.ports.persistence import HoldLease
 from vitrine.ports.stores import Ability, Store
 from vitrine.usecases.importing import ImportPolicy
+from vitrine.usecases.units import Unit
 
 URL = "http://far.example.org/image"
 MIB = 1024 * 1024
@@ -215,9 +216,8 @@ def test_an_image_that_is_being_deleted_gets_no_data() -> None:
     ],
 )
 def test_an_image_of_another_region_is_named_by_region_and_id(
-    monkeypatch: pytest.MonkeyPatch, method: dict[str, str], kind: type[errors.Invalid]
+    method: dict[str, str], kind: type[errors.Invalid]
 ) -> None:
-    monkeypatch.setattr("vitrine.usecases.importing.IMPORT_METHODS", frozenset(Method))
     made = house()
     image = made.create()
     with pytest.raises(kind):
@@ -351,21 +351,21 @@ def test_an_image_is_in_the_hands_of_one_job() -> None:
 
 def test_of_two_who_ask_at_once_one_is_refused() -> None:
     made = house()
-    image = made.create()
-    story, told = made.imports._admit, []
+    wanted = made.create()
+    free, told = made.locks.free, 0
 
-    def admit(*arguments: Any) -> Any:  # noqa: ANN401 - whatever it takes
-        admitted = story(*arguments)
-        told.append(admitted)
-        if len(told) == 2:  # inside the unit
-            ask(made, image, stores=["six"])
-        return admitted
+    def late(unit: Unit, image: Image) -> Image:
+        nonlocal told
+        told += 1
+        if told == 1:
+            ask(made, wanted, stores=["six"])
+        return free(unit, image)
 
-    made.imports._admit = admit  # type: ignore[method-assign]  # a second request
+    made.locks.free = late  # type: ignore[method-assign]  # a second request comes first
     with pytest.raises(errors.ImportRunning):
-        ask(made, image, stores=["two"])
-    assert job_of(made, image).input["backend"] == ["six"]
-    assert list(made.callers._known) == [job_of(made, image).id]
+        ask(made, wanted, stores=["two"])
+    assert job_of(made, wanted).input["backend"] == ["six"]
+    assert list(made.callers._known) == [job_of(made, wanted).id]
 
 
 @pytest.mark.parametrize(
@@ -403,7 +403,8 @@ def test_an_image_is_taken_out_of_the_hands_of_a_job_that_said_nothing_for_long(
     assert ended.message
     now = made.stored(image.id)
     assert holder_of(now) not in (None, old.id)
-    assert (pending_of(now), failed_of(now)) == ({"two"}, {"six"})
+    assert pending_of(now) == {"two"}
+    assert failed_of(now) == {"six"}
     made.relay.run()
     assert {event.type for event in made.notifier.published} == {
         EventType.TASK_FAILURE,
