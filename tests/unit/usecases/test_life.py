@@ -16,12 +16,14 @@ from vitrine.core import errors
 from vitrine.core.context import Context
 from vitrine.core.errors import VitrineError
 from vitrine.core.images.changes import Change, Op
-from vitrine.core.images.image import Visibility
+from vitrine.core.images.image import Image, Visibility
 from vitrine.core.images.members import MemberStatus
 from vitrine.core.images.status import Status
 from vitrine.core.quota import Resource
+from vitrine.core.sessions import blob_key
 
 LIMIT: Final = 6000  # bytes that one project may have
+STAGED: Final = 4000  # bytes that one project may have waiting
 COUNT: Final = 6  # images that one project may have
 
 _Refusal = type[VitrineError] | tuple[type[VitrineError], ...] | None
@@ -40,6 +42,7 @@ class Known:
 
     Attributes:
         data: Its bytes, None before there are any.
+        staged: What waits for its import, None if nothing does.
         members: The projects it is shared with, and what they answered.
     """
 
@@ -48,6 +51,7 @@ class Known:
     name: str | None = None
     status: Status = Status.QUEUED
     data: bytes | None = None
+    staged: bytes | None = None
     tags: set[str] = attrs.field(factory=set[str])
     members: dict[str, MemberStatus] = attrs.field(factory=dict[str, MemberStatus])
 
@@ -79,7 +83,11 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World()
-        self.world.limits = {Resource.SIZE_TOTAL: LIMIT, Resource.COUNT_TOTAL: COUNT}
+        self.world.limits = {
+            Resource.SIZE_TOTAL: LIMIT,
+            Resource.STAGE_TOTAL: STAGED,
+            Resource.COUNT_TOTAL: COUNT,
+        }
         self.faults = Faults()
         self.house = self.world.boot()
         self.model: Model = {}
@@ -145,6 +153,7 @@ class Life(RuleBasedStateMachine):
                 name=image.name,
                 status=image.status,
                 data=self._bytes_of(image.id) if image.locations else None,
+                staged=self._staged(image) if image.status is Status.UPLOADING else None,
                 tags=set(image.tags),
                 members={
                     member.member_id: member.status
@@ -158,6 +167,12 @@ class Life(RuleBasedStateMachine):
 
     def _bytes_of(self, image_id: str) -> bytes | None:
         return self.world.boot().bytes_of(image_id, ADMIN)
+
+    def _staged(self, image: Image) -> bytes:
+        reader = self.world.staging.open(blob_key(image.id, image.attempts))
+        data = b"".join(reader.pieces())
+        assert image.size == len(data)
+        return data
 
     # --- faults and time -------------------------------------------------------------
 
@@ -359,19 +374,20 @@ class Life(RuleBasedStateMachine):
         refusal = errors.ImageTooLarge if size > LARGEST else refusal
         self.do(lambda house: house.upload(image_id, sent, who, size=size), refusal)
 
+    @staticmethod
+    def _disturbed(house: House, image_id: str, data: bytes, deleted: bool) -> Iterator[bytes]:  # noqa: FBT001 - as it comes from hypothesis
+        yield from pieces(data)
+        if deleted:
+            house.images.delete(ADMIN, image_id)
+        else:
+            house.images.tag(ADMIN, image_id, "red")
+
     @rule(image_id=images, data=DATA, deleted=st.booleans())
     def upload_while_others_change_it(self, image_id: str, data: bytes, deleted: bool) -> None:  # noqa: FBT001 - hypothesis passes names
         refusal = self._no_upload(ADMIN, image_id, len(data))
 
         def act(house: House) -> None:
-            def source() -> Iterator[bytes]:
-                yield from pieces(data)
-                if deleted:
-                    house.images.delete(ADMIN, image_id)
-                else:
-                    house.images.tag(ADMIN, image_id, "red")
-
-            house.data.upload(ADMIN, image_id, source())
+            house.data.upload(ADMIN, image_id, self._disturbed(house, image_id, data, deleted))
 
         def meanwhile(model: Model) -> None:
             if deleted:
@@ -382,6 +398,62 @@ class Life(RuleBasedStateMachine):
         def arrive(model: Model) -> None:
             meanwhile(model)
             model[image_id].data, model[image_id].status = data, Status.ACTIVE
+
+        if refusal is not None:
+            self.do(act, refusal)
+        elif deleted:
+            self.do(act, errors.DeletedMeanwhile, halfway=meanwhile)
+        else:
+            self.do(act, None, arrive, halfway=meanwhile)
+
+    def _no_staging(
+        self, who: Context, image_id: str, size: int, announced: int | None
+    ) -> _Refusal:
+        # What of their own waits stands in the way of whoever is no administrator, first of all.
+        own = self._waiting(who.project_id or "") + (announced or 1)
+        if not who.is_admin and own > STAGED:
+            return errors.QuotaExceeded
+        refusal = self.refusal(who, image_id)
+        if refusal is not None:
+            return refusal
+        image = self.model[image_id]
+        if image.status is not Status.QUEUED:
+            return errors.NotAllowedNow
+        return errors.QuotaExceeded if self._waiting(image.owner) + max(size, 1) > STAGED else None
+
+    def _waiting(self, project: str) -> int:
+        return sum(len(each.staged or b"") for each in self.model.values() if each.owner == project)
+
+    @rule(who=ACTORS, image_id=images, data=DATA, sized=st.booleans())
+    def stage(self, who: Context, image_id: str, data: bytes, sized: bool) -> None:  # noqa: FBT001 - hypothesis passes names
+        def arrive(model: Model) -> None:
+            model[image_id].staged, model[image_id].status = data, Status.UPLOADING
+
+        size = len(data) if sized else None
+        self.do(
+            lambda house: house.stage(image_id, data, who, size=size),
+            self._no_staging(who, image_id, len(data), size),
+            arrive,
+        )
+
+    @rule(image_id=images, data=DATA, deleted=st.booleans())
+    def stage_while_others_change_it(self, image_id: str, data: bytes, deleted: bool) -> None:  # noqa: FBT001 - hypothesis passes names
+        refusal = self._no_staging(ADMIN, image_id, len(data), None)
+
+        def act(house: House) -> None:
+            house.image_staging.stage(
+                ADMIN, image_id, self._disturbed(house, image_id, data, deleted)
+            )
+
+        def meanwhile(model: Model) -> None:
+            if deleted:
+                del model[image_id]
+            else:
+                model[image_id].tags.add("red")
+
+        def arrive(model: Model) -> None:
+            meanwhile(model)
+            model[image_id].staged, model[image_id].status = data, Status.UPLOADING
 
         if refusal is not None:
             self.do(act, refusal)
