@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from tests.support.clock import START
+from tests.support.faults import Faults, Moment
 from tests.support.house import ADMIN, ALT, DEMO, TTL, House
 from vitrine.adapters.cache.centralized import CentralizedRecords
 from vitrine.adapters.cache.directory import DirectoryBlobs
@@ -291,6 +292,38 @@ def test_a_cache_that_fails_fails_no_download_and_no_deletion(
         kept.house.images.delete(DEMO, each.id)
         with pytest.raises(errors.ImageNotFound):
             kept.begin(each)
+
+
+@pytest.mark.parametrize("call", ["take", "get", "drop"])
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("moment", Moment)
+def test_a_database_that_fails_when_the_cache_needs_it_fails_no_download(
+    tmp_path: Path, call: str, nth: int, moment: Moment
+) -> None:
+    memory = MemoryPersistence(lambda: START)
+    records = CentralizedRecords(memory.cached, NODE)
+    cache = Cache(name="one", blobs=DirectoryBlobs(tmp_path), records=records)
+    store = MoodyStore()
+    image = Kept(
+        House(stores={"memory": store}, persistence=memory), store, cache, tmp_path
+    ).image()
+    # The first look-up is that of the image itself, which nobody can do without.
+    count = nth + (call == "get")
+    faults = Faults(nth=count, only=f"persistence.{call}", moment=moment)
+    house = House(stores={"memory": store}, persistence=faults.persistence(memory), cache=cache)
+    assert house.bytes_of(image.id) == DATA
+    faults.mend()
+    assert house.bytes_of(image.id) == DATA
+
+
+def test_a_hit_can_be_sent_by_the_kernel(kept: Kept) -> None:
+    image = kept.image()
+    kept.read(image)
+    download = kept.begin(image)
+    descriptor = download.reader.fileno()
+    assert descriptor is not None
+    assert os.read(descriptor, len(DATA) + 1) == DATA
+    download.reader.close()
 
 
 # --- the worker ----------------------------------------------------------------------
