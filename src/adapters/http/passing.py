@@ -19,8 +19,10 @@ def to_pass_on(req: falcon.Request, path: str, body: bytes = b"") -> PassedReque
     """
     if req.get_header(PASSED_ON) is not None:
         return None
-    # The other one is to know the request by the same name.
-    headers = {**req.headers, "X-OPENSTACK-REQUEST-ID": req.context.request_id}
+    headers = dict(req.headers)
+    if req.context.request_id_fits:
+        # The other one is to know the request by the same name.
+        headers["X-OPENSTACK-REQUEST-ID"] = req.context.request_id
     return PassedRequest(method=req.method, path=path, headers=headers, body=body)
 
 

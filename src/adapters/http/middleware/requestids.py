@@ -15,7 +15,8 @@ class RequestIds:
 
     ``req.context.request_id`` is the id: the client's own, with ``req-`` before
     it, or a new one. The response carries it once `reveal` has been called, which
-    is when the caller is known.
+    is when the caller is known. ``req.context.request_id_fits`` tells whether another
+    worker would take it from a client.
     """
 
     def __init__(self, *, max_length: int) -> None:
@@ -31,6 +32,7 @@ class RequestIds:
         else:
             chosen = sent if sent.startswith(_PREFIX) else f"{_PREFIX}{sent}"
         req.context.request_id = chosen
+        req.context.request_id_fits = not 0 < self._max_length < len(chosen)
         req.context.request_id_too_long = too_long
         req.context.request_id_revealed = False
         REQUEST_ID.set(chosen)
