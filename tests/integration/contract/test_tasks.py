@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.clients import Api, Json, unique
 from tests.support.images import SIZE, Images
-from tests.support.origin import Origin, origin
+from tests.support.origin import Origin, Request, origin
 from tests.support.processes import NotReady, wait_until
 from tests.support.server import Config, OwnServers, Server, Servers
 
@@ -612,3 +613,39 @@ def test_the_place_of_tasks_is_not_among_the_images_of_a_store(
     )
     with pytest.raises(NotReady, match="a place of its own"):
         make_server(config).start()
+
+
+@pytest.mark.contract("CFG-004")
+@pytest.mark.parametrize(
+    ("executor", "together"),
+    [
+        ({"engine_mode": "serial"}, 1),
+        ({"engine_mode": "serial", "max_workers": 3}, 1),
+        ({"max_workers": 2}, 2),
+        ({}, 3),
+    ],
+)
+def test_a_process_does_as_many_tasks_at_once_as_the_operator_lets_it(
+    served: Servers, config: Config, make_api: MakeApi, executor: Json, together: int
+) -> None:
+    with origin() as slow:
+        going, begun = threading.Event(), threading.Semaphore(0)
+
+        def answer(request: Request) -> None:
+            begun.release()
+            assert going.wait(60)
+            request.give(BODY)
+
+        slow.answers["/slow"] = answer
+        filter_ = {"allowed_hosts": "127.0.0.1", "allowed_ports": slow.port}
+        busy = served({**config, "import_filtering_opts": filter_, "taskflow_executor": executor})
+        api = make_api(busy, "demo")
+        properties = {"disk_format": "raw", "container_format": "bare"}
+        tasks = [asked(api, slow, "/slow", image_properties=properties) for _ in range(3)]
+        for _ in range(together):
+            assert begun.acquire(timeout=60)
+        # As many as are being done now, and no other has begun.
+        states = [api.get(f"/v2/tasks/{task['id']}").json()["status"] for task in tasks]
+        assert states == ["processing"] * together + ["pending"] * (3 - together)
+        going.set()
+        assert {ended(api, task["id"])["status"] for task in tasks} == {"success"}
