@@ -114,7 +114,7 @@ class ImageStaging:
 
         Args:
             context: Who sends them.
-            image_id: The image; its formats may be set later.
+            image_id: The image, which needs no formats yet.
             source: The bytes, in pieces; read once and not to the end if refused.
             size: How many bytes were announced, None if that was not said.
             expected: The versions of the image that they are meant for, None for any.

@@ -131,7 +131,7 @@ class Image:
     def uploading(self, now: datetime) -> "Image":
         """Return this image as one whose data is on its way to the staging place.
 
-        Its formats may be set later.
+        It needs no formats yet.
 
         Raises:
             NotAllowedNow: It is not queued.

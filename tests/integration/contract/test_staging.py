@@ -134,7 +134,7 @@ def test_the_image_is_uploading_while_its_bytes_come(api: Api) -> None:
 
 
 @pytest.mark.contract("STG-001")
-def test_formats_can_be_set_when_the_data_is_there(server: Server, api: Api) -> None:
+def test_formats_need_not_be_known_yet(server: Server, api: Api) -> None:
     image = api.create_image(disk_format=None, container_format=None)
     assert stage(api, image["id"]).status_code == 204
     is_staged(server, api, image, DATA)
@@ -436,6 +436,8 @@ def test_what_is_known_of_an_image_changes_while_it_waits(server: Server, api: A
     assert api.post(f"{image['self']}/members", {"member": "alt"}).status_code == 200
     for act, code in (("deactivate", 403), ("reactivate", 403)):
         assert api.post(f"{image['self']}/actions/{act}").status_code == code
+    # The formats are settled once data comes, as with an upload.
+    assert api.patch(image["self"], [replace("/disk_format", "qcow2")]).status_code == 403
     answer = api.post(f"{image['self']}/locations", {"url": "http://far.example.org/image"})
     assert answer.status_code == 409
     upload = api.put(image["file"], data=b"bytes", headers={"Content-Type": DATA_TYPE})
