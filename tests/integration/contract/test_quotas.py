@@ -313,6 +313,26 @@ def test_too_many_mebibytes_are_refused_before_the_first_byte(limited: Limited) 
     assert Begun(api, api.create_image(), MIB + 1).status() == 413
 
 
+@pytest.mark.contract("QUO-003", "IMP-001")
+def test_who_stores_too_much_already_imports_nothing(limited: Limited) -> None:
+    api, other = limited.project(image_size_total=1), limited.project()
+    image, given = api.create_image(), other.active_image(b"x" * (2 * MIB))
+
+    def ask(image_id: object, name: str = "web-download") -> int:
+        # An address that nobody may name: that is found out last of all.
+        method = {"name": name, "uri": "http://127.0.0.1/"}
+        return api.post(f"/v2/images/{image_id}/import", {"method": method}).status_code
+
+    assert ask(image["id"]) == 400
+    admin = api.as_(limited.keystone.token("admin"))
+    change = {"op": "replace", "path": "/owner", "value": image["owner"]}
+    admin.change(given["id"], change)
+    assert ask(image["id"]) == 413
+    # It is found out before the image is looked for, and after the request is read.
+    assert ask("unknown") == 413
+    assert ask("unknown", "carrier-pigeon") == 400
+
+
 def stage(api: Api, image: Json, data: bytes, *, announced: bool = True) -> int:
     """Stage *data*, in chunks of unknown number unless *announced*; return the status."""
     body = data if announced else iter([data])
