@@ -104,18 +104,18 @@ class Place:
                 found[path.relative_to(self.directory).parts[0]].append(path.read_bytes())
         return found
 
-    def ready(self, method: str, data: bytes = DATA, **fields: object) -> Json:
+    def ready(self, method: str, **fields: object) -> Json:
         """An image that can be imported by *method*."""
         if method == COPY:
-            return self.api.active_image(data, **fields)
+            return self.api.active_image(DATA, **fields)
         image = self.api.create_image(**fields)
         if method == DIRECT:
-            self.stage(image, data)
+            self.stage(image)
         return image
 
-    def stage(self, image: Json, data: bytes = DATA) -> None:
+    def stage(self, image: Json) -> None:
         answer = self.api.put(
-            f"/v2/images/{image['id']}/stage", data=data, headers={"Content-Type": DATA_TYPE}
+            f"/v2/images/{image['id']}/stage", data=DATA, headers={"Content-Type": DATA_TYPE}
         )
         assert answer.status_code == 204, answer.text
 
@@ -135,9 +135,11 @@ class Place:
         tasks = self.api.as_("admin").get(f"/v2/images/{image['id']}/tasks").json()["tasks"]
         return self.api.image(image["id"]), max(tasks, key=lambda task: task["created_at"])
 
-    def do(self, image: Json, method: str, **more: object) -> tuple[Json, Json]:
+    def do(
+        self, image: Json, method: str, uri: str | None = None, **more: object
+    ) -> tuple[Json, Json]:
         """Import, and return the image and the task afterwards."""
-        self.ask(image, method, **more)
+        self.ask(image, method, uri, **more)
         return self.ended(image)
 
     def is_tidy(self) -> None:
