@@ -13,6 +13,8 @@ PASSED_ON: Final = "X-Vitrine-Passed-On"
 """The header by which a worker knows that a request was passed on to it. Anybody can send
 it, and gains nothing: the request is answered where it arrives, as without other workers."""
 
+_IN_ITS_PLACE: Final = frozenset({502, 503, 504})
+
 
 @attrs.frozen(kw_only=True)
 class PassedRequest:
@@ -49,6 +51,11 @@ class PassedAnswer:
     content_type: str | None = None
     body: bytes = b""
     request_id: str | None = None
+
+    @property
+    def in_its_place(self) -> bool:
+        """Whether a proxy may have answered in the place of a worker that is away."""
+        return self.status in _IN_ITS_PLACE
 
 
 class Peers(Protocol):

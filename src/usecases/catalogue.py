@@ -487,10 +487,18 @@ class Images:
         try:
             delete(may_here)
         except _Elsewhere as found:
-            try:
-                return self._workers.pass_on(found.worker, request)
-            except (errors.WorkerUnreachable, errors.WorkerFailed):
-                # It may have done so before it fell silent.
-                with contextlib.suppress(errors.ImageNotFound):
-                    delete(may)
+            answer = self._passed_on(found.worker, request)
+            if answer is not None:
+                return answer
+            # It may have done so before it fell silent.
+            with contextlib.suppress(errors.ImageNotFound):
+                delete(may)
         return None
+
+    def _passed_on(self, worker: str, request: PassedRequest) -> PassedAnswer | None:
+        """Return what another worker says to a request, None if it says nothing."""
+        try:
+            answer = self._workers.pass_on(worker, request)
+        except (errors.WorkerUnreachable, errors.WorkerFailed):
+            return None
+        return None if answer.in_its_place else answer

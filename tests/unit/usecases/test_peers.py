@@ -20,7 +20,6 @@ THERE = "http://there.example.org"
 DELETION = PassedRequest(method="DELETE", path="/v2/images/1", headers={"X-Auth-Token": "t"})
 IMPORT = PassedRequest(method="POST", path="/v2/images/1/import", body=b"{}")
 WANTED = read_import({"method": {"name": "glance-direct"}})
-DONE = PassedAnswer(status=204, reason="No Content", request_id="req-there")
 DATA = bytes(2500)
 
 
@@ -50,10 +49,11 @@ def begin_import(house: House, image: Image, wanted: ImportRequest = WANTED) -> 
     house.imports.request(DEMO, image.id, wanted)
 
 
-def test_a_deletion_goes_to_the_worker_that_has_the_staged_data(house: House) -> None:
+@pytest.mark.parametrize("status", [204, 401, 403, 404, 409, 500])
+def test_a_deletion_goes_to_the_worker_that_has_the_staged_data(house: House, status: int) -> None:
     image = staged(house)
-    house.peers.answer = DONE
-    assert house.images.delete(DEMO, image.id, request=DELETION) == DONE
+    answer = house.peers.answer = PassedAnswer(status=status, reason="", request_id="req-there")
+    assert house.images.delete(DEMO, image.id, request=DELETION) == answer
     assert house.peers.asked == [(THERE, DELETION)]
     assert house.stored(image.id) == image
 
@@ -80,12 +80,19 @@ def test_where_nothing_is_staged_no_worker_is_asked(house: House, status: Status
     assert not house.peers.asked
 
 
-@pytest.mark.parametrize("failure", [errors.WorkerUnreachable(), errors.WorkerFailed()])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        errors.WorkerUnreachable(),
+        errors.WorkerFailed(),
+        *(PassedAnswer(status=status, reason="") for status in (502, 503, 504)),
+    ],
+)
 def test_an_image_whose_worker_is_gone_is_deleted_all_the_same(
-    house: House, failure: errors.VitrineError
+    house: House, answer: errors.VitrineError | PassedAnswer
 ) -> None:
     image = staged(house)
-    house.peers.answer = failure
+    house.peers.answer = answer
     assert house.images.delete(DEMO, image.id, request=DELETION) is None
     assert house.stored(image.id).status is Status.DELETED
 
