@@ -34,7 +34,7 @@ from vitrine.usecases.caching import (
 from vitrine.usecases.gate import Gate
 
 _PATIENCE: Final = timedelta(seconds=1)
-"""How long a download waits for the cache in all, so that this is what a miss can cost."""
+"""How long a download waits for the cache in all, besides a small share of its own time."""
 
 _FILLER_PAUSE: Final = timedelta(seconds=15)
 _UPKEEP_PAUSE: Final = timedelta(minutes=10)

@@ -14,6 +14,7 @@ from vitrine.ports.work import Aside, Asides, Behind, CutOff
 _log: Final = logging.getLogger(__name__)
 
 _WAITING: Final = 4  # pieces that were offered and not yet taken
+_SHARE: Final = 0.05  # of the time since the beginning
 
 Work = Callable[[Iterator[bytes]], None]
 
@@ -21,7 +22,8 @@ Work = Callable[[Iterator[bytes]], None]
 class ThreadAsides(Asides):
     """Gives every work a thread, which sees at most a few pieces at a time.
 
-    A stream waits for its work no longer than *patience*, all waits of it taken together.
+    All waits of a stream for its work come to no more than *patience*, and a twentieth of
+    the time that the stream has taken: over a long one some trouble adds up.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class _ThreadAside(Aside):
         self._work = work
         self._patience = patience
         self._monotonic = monotonic
+        self._began = monotonic()
         self._changed = threading.Condition()
         self._pieces: deque[bytes] = deque()
         self._whole = False
@@ -85,9 +88,10 @@ class _ThreadAside(Aside):
         """Wait for *condition* as long as there is patience left; return whether it holds."""
         if condition():
             return True
-        began = self._monotonic()
-        held = self._changed.wait_for(condition, timeout=max(self._patience, 0))
-        self._patience -= self._monotonic() - began
+        before = self._monotonic()
+        left = self._patience + _SHARE * (before - self._began)
+        held = self._changed.wait_for(condition, timeout=max(left, 0))
+        self._patience -= self._monotonic() - before
         return held
 
     def _run(self) -> None:

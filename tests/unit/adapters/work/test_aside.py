@@ -114,3 +114,25 @@ def test_what_the_work_raises_is_said_and_hurts_nobody(caplog: pytest.LogCapture
     aside.finish()
     assert "ZeroDivisionError" in caplog.text
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(("taken", "end"), [(1.0, Behind), (2000.0, None)])
+def test_a_long_stream_has_more_patience(taken: float, end: type[CutOff] | None) -> None:
+    now, going, seen = [0.0], threading.Event(), Seen()
+
+    def work(pieces: Iterator[bytes]) -> None:
+        going.wait(30)
+        seen(pieces)
+
+    aside = ThreadAsides(timedelta(0), monotonic=lambda: now[0]).begin(work)
+    now[0] = taken
+    for _ in range(4):
+        aside.offer(b"piece")
+    # There is room for four. The fifth waits for a twentieth of the time that was taken.
+    if end is None:
+        threading.Timer(0.2, going.set).start()
+    aside.offer(b"piece")
+    going.set()
+    aside.finish()
+    assert seen.done.wait(30)
+    assert type(seen.end) is (end or type(None))
