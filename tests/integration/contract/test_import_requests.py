@@ -12,6 +12,7 @@ import requests
 
 from tests.support.catalogue import carry_out, rewrite
 from tests.support.clients import DATA_TYPE, Api, Json
+from tests.support.engines import EngineServer
 from tests.support.origin import Origin, Request, origin
 from tests.support.patches import add, replace
 from tests.support.processes import wait_until
@@ -639,15 +640,19 @@ def test_posting_a_location_takes_an_image_from_a_silent_task_too(
 
 
 @pytest.mark.contract("IMP-008")
-def test_of_many_who_ask_at_once_one_is_taken(api: Api, far: Origin, held: Held) -> None:
+def test_of_many_who_ask_at_once_one_is_taken(
+    on_every_engine: EngineServer, make_api: Callable[..., Api]
+) -> None:
+    api = make_api(on_every_engine.server)
     image = api.create_image()
+    stage(api, image)
     codes: list[int] = []
     together = threading.Barrier(4)
 
     def ask() -> None:
         with Api(api.url, "demo") as caller:
             together.wait(60)
-            codes.append(post(caller, image, web(far, "/held")).status_code)
+            codes.append(post(caller, image, DIRECT).status_code)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -655,4 +660,5 @@ def test_of_many_who_ask_at_once_one_is_taken(api: Api, far: Origin, held: Held)
     for thread in threads:
         thread.join()
     assert sorted(codes) == [202, 409, 409, 409]
+    assert at_rest(api, image)["status"] == "active"
     assert len(tasks(api, image)) == 1
