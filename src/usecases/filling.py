@@ -410,7 +410,9 @@ class Filling:
         if not places:
             return False
         image = run.image
-        source = self.copies_of(image, run.work.job) if image.locations else run.source
+        source = run.source
+        if image.locations and not isinstance(source, StagedSource):
+            source = self.copies_of(image, run.work.job)
         with _opened(source) as transfer:
             check_size(transfer.size, self._rules.largest)
             batch = self._recorded(run, transfer.size, places)
