@@ -13,6 +13,8 @@ from typing import Final
 
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.archives import zipped
 from tests.support.clock import CountingIds, ManualClock
@@ -493,6 +495,45 @@ def test_whoever_loses_the_job_converts_no_further(
     with pytest.raises(errors.LeaseLost):
         bench.conversion().prepare(bench.work(), before)
     assert bench.keys == {ID}
+
+
+_SECRET: Final = b"the data of somebody else " * 400
+_DAMAGE: Final = st.lists(
+    st.tuples(
+        st.one_of(st.integers(0, 111), st.integers(0, 1535)),
+        st.one_of(
+            st.binary(min_size=1, max_size=8),
+            st.sampled_from([b"\0" * 8, b"\xff" * 8, b'RW 2048 FLAT "another" 0\n', b"another"]),
+        ),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(["qcow2", "qcow2-v2", "vmdk-sparse", "vmdk-stream", "vdi", "vhdx", "vhd"]),
+    output=st.sampled_from(["raw", "qcow2"]),
+    damage=_DAMAGE,
+)
+def test_whatever_a_header_says_no_other_file_comes_out(
+    images: Images, kind: str, output: str, damage: list[tuple[int, bytes]]
+) -> None:
+    data = bytearray(images.data(kind))
+    for place, change in damage:
+        data[place : place + len(change)] = change
+    bench = Bench()
+    writer = bench.staging.begin(BlobTarget(session_id=bench.ids.new(), key="another"))
+    writer.write(_SECRET)
+    writer.commit()
+    before = bench.staged(bytes(data), disk_format=kind.partition("-")[0])
+    try:
+        after = bench.conversion(output).prepare(bench.work(), before)
+    except (errors.Unsupported, errors.TooLarge):
+        assert bench.keys == {ID, "another"}
+    else:
+        assert b"somebody else" not in bench.data(after)
 
 
 # --- properties, and all of them together --------------------------------------------

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.images import SIZE, Images, pattern
+from tests.support.mounts import tmpfs
 from tests.support.services import require_command
 from vitrine.adapters.conversion.programs import Program
 from vitrine.adapters.conversion.qemu import QemuImg
-from vitrine.core.errors import ImageTooLarge, Misconfigured, NotConvertible
+from vitrine.core.errors import ImageTooLarge, Misconfigured, NotConvertible, StoreFull
 
 DISK = pattern(SIZE)
 SECRET = b"a secret of the host".ljust(65_536, b"!")
@@ -139,6 +140,14 @@ def test_what_comes_out_is_no_larger_than_allowed(
                 largest=SIZE // 2,
                 check=never,
             )
+
+
+@pytest.mark.parametrize("output", ["raw", "qcow2"])
+def test_a_full_file_system_is_told_from_damage(
+    qemu: QemuImg, images: Images, tmp_path: Path, output: str
+) -> None:
+    with tmpfs(tmp_path / "small", SIZE // 2) as small, pytest.raises(StoreFull):
+        converted(qemu, images.path("qcow2"), "qcow2", small / "disk", output=output)
 
 
 def test_what_cannot_be_read_names_no_file(
