@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.clients import DATA_TYPE, Api, Json
 from tests.support.origin import Origin, origin
-from tests.support.processes import NotReady
+from tests.support.processes import NotReady, wait_until
 from tests.support.server import Config, OwnServers, Servers
 from tests.support.services import Keystone
 
@@ -374,6 +374,73 @@ def test_what_is_staged_is_on_its_way_until_it_is_imported(staging_limited: Limi
     assert api.image(second["id"])["status"] == "queued"
     assert api.delete(f"/v2/images/{first['id']}").status_code == 204
     assert stage(api, second, b"data") == 204
+
+
+def importing(limited: Limited, far: Origin) -> Limited:
+    """The same, of two stores, which may fetch what *far* has."""
+    backends = {"enabled_backends": "one:file, two:file"}
+    config: Config = {
+        **limited.config,
+        "DEFAULT": {**limited.config["DEFAULT"], **backends},
+        "glance_store": {"default_backend": "one"},
+        **{name: {"filesystem_store_datadir": name} for name in ("one", "two")},
+        "import_filtering_opts": {"allowed_hosts": "127.0.0.1", "allowed_ports": far.port},
+    }
+    return attrs.evolve(limited, config=config)
+
+
+def imported(api: Api, image: Json, method: Json, **more: object) -> tuple[Json, str]:
+    """Import; return the image and what its task has to say, when that is over."""
+    path = f"/v2/images/{image['id']}"
+    assert api.post(f"{path}/import", {"method": method, **more}).status_code == 202
+    wait_until(
+        lambda: "os_glance_import_task" not in api.image(image["id"]), what="the end of an import"
+    )
+    tasks = api.get(f"{path}/tasks").json()["tasks"]
+    return api.image(image["id"]), str(max(tasks, key=lambda each: each["created_at"])["message"])
+
+
+@pytest.mark.contract("QUO-004", "IMP-029")
+def test_what_is_downloaded_counts_as_staged(staging_limited: Limited, far: Origin) -> None:
+    api = importing(staging_limited, far).project(image_stage_total=1)
+    much, little = far.serve("/much", b"x" * (MIB + 1)), far.serve("/little", b"x" * MIB)
+    image = api.create_image()
+
+    after, message = imported(api, image, {"name": "web-download", "uri": much})
+    assert after["status"] == "queued"
+    assert after["os_glance_importing_to_stores"] == after["os_glance_failed_import"] == ""
+    assert "quota image_stage_total" in message
+
+    after, _ = imported(api, image, {"name": "web-download", "uri": little})
+    assert after["status"] == "active"
+    assert api.get("/v2/info/usage").json()["usage"]["image_stage_total"]["usage"] == 0
+
+
+@pytest.mark.contract("QUO-004", "IMP-029")
+def test_what_is_copied_counts_as_staged(staging_limited: Limited, far: Origin) -> None:
+    api = importing(staging_limited, far).project(image_stage_total=1)
+    admin = api.as_(staging_limited.keystone.token("admin"))
+    much, little = api.active_image(b"x" * (2 * MIB)), api.active_image(b"x" * MIB)
+
+    after, message = imported(admin, much, {"name": "copy-image"}, stores=["two"])
+    assert (after["status"], after["stores"]) == ("active", "one")
+    assert after["os_glance_importing_to_stores"] == after["os_glance_failed_import"] == ""
+    assert "quota image_stage_total" in message
+
+    after, _ = imported(admin, little, {"name": "copy-image"}, stores=["two"])
+    assert (after["status"], after["stores"]) == ("active", "one,two")
+    assert api.get("/v2/info/usage").json()["usage"]["image_stage_total"]["usage"] == 0
+
+
+@pytest.mark.contract("QUO-006", "IMP-029")
+def test_a_project_imports_only_so_many_images_at_once(limited: Limited, far: Origin) -> None:
+    api = importing(limited, far).project(image_count_uploading=0)
+    image = api.create_image()
+
+    after, message = imported(api, image, {"name": "web-download", "uri": far.url("/a")})
+
+    assert after["status"] == "queued"
+    assert "quota image_count_uploading" in message
 
 
 @pytest.mark.contract("QUO-005")
