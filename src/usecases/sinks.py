@@ -1,5 +1,7 @@
 """Giving a store bytes that lie in a file already."""
 
+import os
+
 from vitrine.ports.stores import BlobWriter
 from vitrine.ports.work import Sink
 
@@ -13,15 +15,16 @@ def sink_for(writer: BlobWriter, descriptor: int | None) -> Sink:
 
     Args:
         writer: Writes one blob, from its first byte to its last.
-        descriptor: The file that the pieces are read from, from its first byte on; it stays
-            open until all is written. Nobody may change it meanwhile, or other bytes would
-            be written than those that were hashed: what is staged is ours alone, and so is
-            a copy in a store. None for what comes from no file, or perhaps from several,
-            as a source does that goes on with another copy where one breaks.
+        descriptor: The file that the pieces are read from; it stands at the first of them,
+            as `BlobReader.fileno` has it, and stays open until all is written. Nobody may
+            change it meanwhile, or other bytes would be written than those that were
+            hashed: what is staged is ours alone, and so is a copy in a store. None for what
+            comes from no file, or perhaps from several, as a source does that goes on with
+            another copy where one breaks.
     """
     if descriptor is None:
         return writer.write
-    offset = 0
+    offset = os.lseek(descriptor, 0, os.SEEK_CUR)
 
     def write(piece: bytes) -> None:
         nonlocal offset

@@ -42,12 +42,17 @@ class NotingWriter(BlobWriter):
         raise NotImplementedError
 
 
-def test_each_piece_is_said_to_lie_behind_the_one_before_it() -> None:
+def test_each_piece_is_said_to_lie_behind_the_one_before_it(tmp_path: Path) -> None:
     writer = NotingWriter()
-    sink = sink_for(writer, 17)
-    for piece in (b"one", b"", b"three"):
-        sink(piece)
-    assert writer.given == [(b"one", 17, 0), (b"", 17, 3), (b"three", 17, 3)]
+    path = tmp_path / "larger"
+    path.write_bytes(b"a head, then onethree")
+    with path.open("rb", buffering=0) as file:
+        file.seek(13)
+        number = file.fileno()
+        sink = sink_for(writer, number)
+        for piece in (file.read(3), b"", file.read(5)):
+            sink(piece)
+    assert writer.given == [(b"one", number, 13), (b"", number, 16), (b"three", number, 16)]
 
 
 def test_what_comes_from_no_file_is_just_written() -> None:
