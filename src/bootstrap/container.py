@@ -465,7 +465,7 @@ class Container(containers.DeclarativeContainer):
         stores=stores,
         removal=removal,
         discarding=discarding,
-        staging=staging,
+        staging=providers.List(staging, task_staging),
         image_staging=image_staging,
         leftovers=providers.List(leftovers, task_leftovers),
         heartbeat=heartbeat,

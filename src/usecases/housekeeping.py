@@ -44,7 +44,7 @@ class Housekeeping:
         stores: Stores,
         removal: Removal,
         discarding: Discarding,
-        staging: Staging,
+        staging: Sequence[Staging],
         image_staging: ImageStaging,
         leftovers: Sequence[Leftovers],
         heartbeat: Heartbeat,
@@ -168,7 +168,9 @@ class Housekeeping:
             return
         target = BlobTarget(session_id=session.id, key=session.key)
         if session.store_id is None:
-            self._staging.discard(target)
+            # Nothing says in which; elsewhere nothing has this name.
+            for place in self._staging:
+                place.discard(target)
         else:
             self._stores.get(session.store_id).discard(target, session.handle, SERVICE)
 

@@ -276,7 +276,7 @@ class House:
             stores=self.catalogue,
             removal=self.removal,
             discarding=self.discarding,
-            staging=self.staging,
+            staging=[self.staging],
             image_staging=self.image_staging,
             leftovers=[
                 Leftovers(
