@@ -12,6 +12,7 @@ import attrs
 from vitrine.core import errors
 from vitrine.core.images.image import Visibility
 from vitrine.core.images.members import MemberStatus
+from vitrine.core.images.properties import is_hidden
 from vitrine.core.images.query import (
     Comparison,
     Filter,
@@ -168,7 +169,10 @@ def _filters(pairs: Pairs, given: Mapping[str, str]) -> tuple[Filter, ...]:
 
 def _filter(name: str, value: str) -> Filter:
     reader = _READERS.get(name)
-    return PropertyIs(name, value) if reader is None else reader(name, value)
+    if reader is not None:
+        return reader(name, value)
+    # Who asks for what nobody is shown must not learn it by trying.
+    return Nothing() if is_hidden(name) else PropertyIs(name, value)
 
 
 def _text(name: str, value: str) -> Filter:

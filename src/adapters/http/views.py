@@ -11,13 +11,9 @@ from vitrine.core.events import time_text
 from vitrine.core.images.changes import Change
 from vitrine.core.images.image import Image, Location
 from vitrine.core.images.members import Member
-from vitrine.core.images.properties import is_internal
+from vitrine.core.images.properties import is_hidden
 from vitrine.core.quota import Resource
 from vitrine.usecases.discovery import ResourceUsage, StoreDescription
-
-_VISIBLE_INTERNALS = frozenset(
-    {"os_glance_import_task", "os_glance_importing_to_stores", "os_glance_failed_import"}
-)
 
 
 @attrs.frozen(kw_only=True)
@@ -44,7 +40,7 @@ def image_view(image: Image, display: ImageDisplay) -> dict[str, object]:
         # A null is shown as the empty text that old clients know.
         name: "" if value is None else value
         for name, value in image.properties.items()
-        if not is_internal(name) or name in _VISIBLE_INTERNALS
+        if not is_hidden(name)
     }
     view |= {
         "name": image.name,

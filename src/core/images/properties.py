@@ -11,6 +11,9 @@ LONGEST_VALUE: Final = 65_535  # characters
 
 RESERVED: Final = frozenset({"location", "deleted", "deleted_at"})
 RESERVED_PREFIX: Final = "os_glance"
+_SHOWN: Final = frozenset(
+    {"os_glance_import_task", "os_glance_importing_to_stores", "os_glance_failed_import"}
+)
 
 READ_ONLY: Final = frozenset(
     {
@@ -53,6 +56,11 @@ MUTABLE_BASE: Final = frozenset(
 def is_internal(name: str) -> bool:
     """Return whether *name* is one the service keeps for itself."""
     return name.startswith(RESERVED_PREFIX)
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether *name* is one that the service keeps for itself and shows to nobody."""
+    return is_internal(name) and name not in _SHOWN
 
 
 def check_name(name: str) -> None:

@@ -419,6 +419,10 @@ def never_shown(api: Api, image: Json, secret: str) -> None:
     assert changed.status_code == 200
     assert secret not in changed.text
     for name in INTERNAL:
+        # It cannot be found out by trying, either.
+        for value in (INTERNAL[name], secret):
+            found = api.get("/v2/images", params={"visibility": "community", name: value})
+            assert found.json()["images"] == []
         for change in (add(f"/{name}", "mine"), {"op": "remove", "path": f"/{name}"}):
             assert api.patch(image["self"], [change]).status_code == 403
 

@@ -14,6 +14,7 @@ from vitrine.core.images.properties import (
     check_characters,
     check_name,
     countable,
+    is_hidden,
     is_internal,
 )
 
@@ -21,6 +22,22 @@ _RESERVED: Final = ("location", "deleted", "deleted_at")
 _names = strategies.kept_text().filter(
     lambda name: name and name not in _RESERVED and not name.startswith("os_glance")
 )
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        ("colour", False),
+        ("os_glance_import_task", False),
+        ("os_glance_importing_to_stores", False),
+        ("os_glance_failed_import", False),
+        ("os_glance_stage_host", True),
+        ("os_glance_hash_op_host", True),
+        ("os_glance_whatever_comes", True),
+    ],
+)
+def test_what_the_service_notes_is_hidden_unless_clients_know_it(name: str, hidden: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+    assert is_hidden(name) is hidden
 
 
 @given(_names)
