@@ -118,6 +118,7 @@ def _config(scene: Mapping[str, object], words: Words, keystone: Keystone, cache
         },
         "glance_store": {"default_backend": "fast"},
         "fast": {"filesystem_store_datadir": str(scene["files"])},
+        "task": {"work_dir": f"{scene['files']}-work"},
         "web": {},
         "cloud": {
             "s3_store_host": nowhere,
@@ -257,10 +258,25 @@ def _locations(witness: Witness, scene: Scene) -> str:
         call(token, "PATCH", path, headers=patch, data=json.dumps(change).encode())
         call(token, "POST", f"{path}/locations", json={"url": value["url"]})
         call(token, "GET", f"{path}/file")
+        _task(witness, token, value["url"])
+        call(token, "GET", f"{path}/tasks")
         paths.append(path)
     bad = [{"op": "add", "path": "/locations/-", "value": {"url": f"ftp://u:{words.location}@h/x"}}]
     call(token, "PATCH", paths[0], headers=patch, data=json.dumps(bad).encode())
     return paths[0]
+
+
+def _task(witness: Witness, token: str, url: object) -> None:
+    """A task that makes an image from an address with a password, as long as it takes."""
+    properties = {"disk_format": "raw", "container_format": "bare"}
+    given = {"import_from": url, "import_from_format": "raw", "image_properties": properties}
+    body = {"type": "import", "input": given}
+    task = witness.call(token, "POST", "/v2/tasks", json=body).json()
+    wait_until(
+        lambda: witness.call(token, "GET", task["self"]).json()["status"] in {"success", "failure"},
+        what="the end of a task",
+    )
+    witness.call(token, "GET", "/v2/tasks")
 
 
 def _trouble(witness: Witness, scene: Scene, far: str) -> None:
