@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import attrs
 import pytest
 import requests
 
-from tests.support.clients import Api, Json
+from tests.support.clients import Access, Api, Glance, Json, OpenStack
 from tests.support.origin import hang_until_closed, origin
 from tests.support.processes import wait_until
 from tests.support.server import Config, OwnServers, Server, Servers
@@ -134,6 +135,32 @@ def test_an_interface_can_be_chosen(regions: Regions) -> None:
     asked = ask(home, nowhere["id"], remote["id"], glance_service_interface="admin")
     assert asked.status_code == 202
     failed_task(home, nowhere["id"])
+
+
+@pytest.mark.contract("IMP-016", "QRK-003", "QRK-004")
+def test_the_commands_of_users_import_from_another_region(regions: Regions, tmp_path: Path) -> None:
+    home = regions.at_home()
+    remote_id = regions.in_the_north().active_image(DATA)["id"]
+    here = Access(url=regions.here.url, mode="keystone", keystone=regions.keystone)
+    method = ("--remote-region", NORTH)
+
+    image_id = home.create_image()["id"]
+    ran = OpenStack(here, tmp_path)(
+        *("image", "import", image_id, "--method", "glance-download", *method),
+        # Without an interface it names no region either; and there is one store.
+        *("--remote-image", remote_id, "--remote-service-interface", "public"),
+        "--disallow-failure",
+    )
+    assert ran.status == 0, ran.err
+    wait_for_status(home, image_id, "active")
+    assert home.download(image_id) == DATA
+
+    made = Glance(here, tmp_path).table(
+        *("image-create-via-import", "--import-method", "glance-download", *method),
+        *("--remote-image-id", remote_id, "--disk-format", "raw", "--container-format", "bare"),
+    )
+    wait_for_status(home, made["id"], "active")
+    assert home.download(made["id"]) == DATA
 
 
 @pytest.mark.contract("IMP-016")
