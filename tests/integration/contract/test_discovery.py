@@ -90,7 +90,13 @@ def test_administrators_see_what_the_driver_tells_of_a_store(with_stores: Api) -
     assert quick["properties"]["chunk_size"] == 131072
 
 
-@pytest.mark.contract("DSC-004")
+@pytest.mark.contract("DSC-004", "POL-004")
+def test_services_see_that_too(with_stores: Api) -> None:
+    told = with_stores.as_("admin").get("/v2/info/stores/detail").json()
+    assert with_stores.as_("nova").get("/v2/info/stores/detail").json() == told
+
+
+@pytest.mark.contract("DSC-004", "POL-004")
 @pytest.mark.parametrize("user", ["demo", "demo_reader"])
 def test_nobody_else_sees_that(with_stores: Api, user: str) -> None:
     assert with_stores.as_(user).get("/v2/info/stores/detail").status_code == 403
