@@ -72,11 +72,21 @@ class Fills:
         leases, holder = self._persistence.leases, self._ids.new()
         if not leases.take(self._lease(image), holder, self._heartbeat.ttl):
             return None
-        # Who had it before may just have come to an end.
-        if self._cache.records.get(image.id) is not None:
-            leases.drop(self._lease(image), holder)
+        try:
+            # Who had it before may just have come to an end.
+            known = self._cache.records.get(image.id) is not None
+        except errors.VitrineError:
+            self._let_go(image, holder)
+            raise
+        if known:
+            self._let_go(image, holder)
             return None
         return holder
+
+    def _let_go(self, image: Image, holder: str) -> None:
+        # If this fails the lease ends by itself.
+        with contextlib.suppress(errors.VitrineError):
+            self._persistence.leases.drop(self._lease(image), holder)
 
     def keep(self, image: Image, holder: str, pieces: Iterator[bytes]) -> None:
         """Put *pieces* into the cache and give the right to fill back, however it ends.
@@ -86,14 +96,11 @@ class Fills:
             CacheUnavailable, PersistenceUnavailable, LeaseLost: It cannot be done now.
             Exception: What *pieces* raised; nothing is kept.
         """
-        key = self._lease(image)
         try:
-            with self._heartbeat.keep(key, holder) as hold:
+            with self._heartbeat.keep(self._lease(image), holder) as hold:
                 self._write(image, holder, pieces, lambda: hold.lost)
         finally:
-            # If this fails the lease ends by itself.
-            with contextlib.suppress(errors.VitrineError):
-                self._persistence.leases.drop(key, holder)
+            self._let_go(image, holder)
 
     def _write(
         self, image: Image, holder: str, pieces: Iterator[bytes], lost: Callable[[], bool]

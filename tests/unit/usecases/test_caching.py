@@ -426,6 +426,25 @@ def test_pruning_keeps_what_was_asked_for_last(kept: Kept) -> None:
     assert kept.cached() == [images[0].id, images[2].id]
 
 
+def test_upkeep_cleans_first_and_prunes_what_is_left(kept: Kept) -> None:
+    images = [kept.image(), kept.image(), kept.image()]
+    for image in images:
+        kept.read(image)
+        kept.house.clock.advance()
+    # The newest is broken: it is no reason to take out one that is whole.
+    (kept.directory / images[2].id).unlink()
+    kept.upkeep(max_size=2 * len(DATA)).run()
+    assert kept.cached() == [images[0].id, images[1].id]
+
+
+def test_who_finds_an_image_cached_already_gives_the_right_to_fill_back(kept: Kept) -> None:
+    image = kept.image()
+    kept.read(image)
+    fills = kept.house.fills(kept.cache)
+    assert fills.begin(image) is None
+    assert kept.house.persistence.leases.take(f"cache:one:{image.id}", "me", TTL)
+
+
 # --- management ----------------------------------------------------------------------
 
 
