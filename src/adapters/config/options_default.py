@@ -171,7 +171,7 @@ _DEFAULT_CACHE = (
         "image_cache_driver",
         default="centralized_db",
         choices=["centralized_db", "sqlite", "xattr"],
-        help="Where the cache keeps its records.",
+        help="Where the cache keeps its records; centralized_db needs worker_self_reference_url.",
     ),
     cfg.IntOpt(
         "image_cache_max_size",
