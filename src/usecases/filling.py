@@ -10,7 +10,7 @@ image what has been done.
 
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeGuard
 
@@ -25,15 +25,13 @@ from vitrine.core.importing import (
     ImportPlan,
     Method,
     at_host,
-    check_status,
     failed_of,
     progress_for_events,
     with_progress,
 )
-from vitrine.core.jobs import Job, holder_of, unlocked
+from vitrine.core.jobs import Job, unlocked
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session, SessionKind, blob_key
-from vitrine.core.signatures import signature_of
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.fetching import Transfer
 from vitrine.ports.limits import Limits
@@ -42,19 +40,19 @@ from vitrine.ports.staging import Staging
 from vitrine.ports.stores import Ability, BlobTarget, StoredBlob, StoreIdentity, Stores
 from vitrine.ports.work import Heartbeat, Pump, Sink
 from vitrine.usecases.audiences import Audiences
+from vitrine.usecases.beginning import Beginning
 from vitrine.usecases.callers import Callers
 from vitrine.usecases.copying import Batch, Copy, Place, Refused, abort
-from vitrine.usecases.discarding import Discarding, taken_off
+from vitrine.usecases.discarding import Discarding
 from vitrine.usecases.examining import Examiner, Findings
 from vitrine.usecases.jobs import Interrupted, Work
 from vitrine.usecases.metering import Meter, Reservation, check_size
-from vitrine.usecases.preparing import Preparations, Prepared
+from vitrine.usecases.preparing import Preparations, Prepared, differences
 from vitrine.usecases.sources import (
-    CopySource,
     Source,
     StagedSource,
     descriptor_of,
-    staged_key,
+    opened,
 )
 from vitrine.usecases.undoing import Undoing
 from vitrine.usecases.units import Unit, Units
@@ -63,7 +61,6 @@ _log: Final = logging.getLogger(__name__)
 
 _MIB: Final = 1024 * 1024  # bytes
 _HAS_DATA: Final = frozenset({Status.ACTIVE, Status.DEACTIVATED})
-_PREPARED: Final = ("disk_format", "container_format", "min_disk", "min_ram")
 
 
 @attrs.frozen(kw_only=True)
@@ -166,110 +163,37 @@ class Filling:
         self._clock = clock
         self._ids = ids
         self._rules = rules
-
-    # --- whose image -----------------------------------------------------------------
-
-    def mine(self, job: Job, image_id: str) -> Image:
-        """Return an image as it is now, which is in the hands of *job*.
-
-        Raises:
-            DeletedMeanwhile: It is deleted.
-            Interrupted: It is being deleted, which may yet be taken back.
-            LeaseLost: It is in the hands of another job.
-        """
-        record = self._persistence.images.get(image_id)
-        if record is None or record.image.status is Status.DELETED:
-            raise errors.DeletedMeanwhile(image_id)
-        if record.image.deletion is not None:
-            raise Interrupted
-        if holder_of(record.image) != job.id:
-            raise errors.LeaseLost
-        return record.image
-
-    def goes_on(self, image: Image) -> bool:
-        """Return whether what is still to do can be done from the copies of *image*."""
-        return bool(image.locations) and (
-            image.status in _HAS_DATA or not self._preparations.read_data
+        self._beginning = Beginning(
+            persistence=persistence,
+            units=units,
+            stores=stores,
+            staging=staging,
+            preparations=preparations,
+            limits=limits,
+            discarding=discarding,
+            callers=callers,
+            clock=clock,
+            ids=ids,
+            signed=rules.signed,
         )
-
-    def copies_of(self, image: Image, job: Job) -> Source:
-        """Return the data of an image that has some."""
-        return CopySource(stores=self._stores, image=image, identity=self._identity(job))
-
-    def _identity(self, job: Job) -> StoreIdentity:
-        return StoreIdentity(caller=self._callers.of(job))
 
     # --- the beginning ---------------------------------------------------------------
 
+    def mine(self, job: Job, image_id: str) -> Image:
+        """Return an image that is in the hands of *job*; see `Beginning`."""
+        return self._beginning.mine(job, image_id)
+
+    def goes_on(self, image: Image) -> bool:
+        """Return whether copies will do for what is still to do; see `Beginning`."""
+        return self._beginning.goes_on(image)
+
+    def copies_of(self, image: Image, job: Job) -> Source:
+        """Return the data of an image that has some; see `Beginning`."""
+        return self._beginning.copies_of(image, job)
+
     def begin(self, work: Work, image_id: str, source: Source, plan: ImportPlan) -> Image:
-        """Return the image, importing from now on; one that has data stays as it is.
-
-        Also for a job that is begun again: it writes under other names than whoever had
-        it before.
-
-        Raises:
-            QuotaExceeded: The project has no room for another import.
-            NotAllowedNow: The image is in no state for this.
-            FormatsMissing: A format is not set.
-            SignatureRequired: The image is not signed, and has to be.
-            DeletedMeanwhile, Interrupted, LeaseLost: See `mine`.
-        """
-        holder = self._ids.new()
-
-        def story(unit: Unit) -> tuple[Image, Sequence[Session]]:
-            image = self.mine(work.job, image_id)
-            work.step(unit)
-            begun, limits = self._begun(image, source, plan)
-            saved = unit.save(image, begun, limits=limits)
-            unit.tell_image(EventType.IMAGE_UPDATE, saved)
-            gone = taken_off(image, saved)
-            return saved, self._discarding.intend(unit, saved, gone, holder)
-
-        image, sessions = self._units.run(story)
-        self._discarding.finish(sessions, holder, self._identity(work.job))
-        return image
-
-    def _begun(
-        self, image: Image, source: Source, plan: ImportPlan
-    ) -> tuple[Image, Mapping[Resource, int | None]]:
-        now, owner = self._clock.now(), image.owner or ""
-        if image.status is Status.IMPORTING:
-            return self._begun_again(image.import_begun_again(now), plan), {}
-        if image.status in _HAS_DATA and not (
-            plan.method is not Method.COPY_IMAGE and plan.all_must_succeed
-        ):
-            self._check_room(owner)
-            return image.import_begun_again(now), {}
-        check_status(image, plan.method)
-        begun = source.describe(image).import_begun(now)
-        if self._rules.signed and signature_of(begun.properties) is None:
-            raise errors.SignatureRequired(image.id)
-        resource = Resource.COUNT_UPLOADING
-        return begun, {resource: self._limits.of(owner, resource)}
-
-    def _begun_again(self, image: Image, plan: ImportPlan) -> Image:
-        staged = plan.method is Method.GLANCE_DIRECT
-        # Whoever was here before may have got as far as a copy.
-        if self.goes_on(image) or (staged and not image.locations):
-            return image
-        # What the steps before the stores had found out is not known any more.
-        key = staged_key(self._staging, image) if staged else None
-        return attrs.evolve(
-            image,
-            size=None if key is None else self._staging.size(key),
-            virtual_size=None,
-            checksum=None,
-            digest=None,
-            locations=(),
-        )
-
-    def _check_room(self, owner: str) -> None:
-        """Refuse a copy if what is being copied is more than there may be, itself included."""
-        usage = self._persistence.ledger.usage(owner)
-        for resource in (Resource.COUNT_UPLOADING, Resource.STAGE_TOTAL):
-            limit = self._limits.of(owner, resource)
-            if limit is not None and usage[resource].used + usage[resource].reserved > limit:
-                raise errors.QuotaExceeded(resource.value, limit)
+        """Return the image, importing from now on; see `Beginning`."""
+        return self._beginning.begin(work, image_id, source, plan)
 
     # --- the story -------------------------------------------------------------------
 
@@ -354,7 +278,7 @@ class Filling:
         after = self._preparations.prepare(run.work, before)
         if after.key != before.key:
             run.keys.add(after.key)
-        run.prepared = _differences(before.image, after.image)
+        run.prepared = differences(before.image, after.image)
         run.changed = True
         run.virtual_size = after.image.virtual_size
         run.source = StagedSource(staging=self._staging, key=after.key)
@@ -364,7 +288,7 @@ class Filling:
         place = Place(
             None, self._staging.begin, lambda target, _handle: self._staging.discard(target)
         )
-        with _opened(run.source) as transfer:
+        with opened(run.source) as transfer:
             check_size(transfer.size, self._rules.largest)
             batch = self._recorded(run, transfer.size, [place])
             try:
@@ -413,7 +337,7 @@ class Filling:
         source = run.source
         if image.locations and not isinstance(source, StagedSource):
             source = self.copies_of(image, run.work.job)
-        with _opened(source) as transfer:
+        with opened(source) as transfer:
             check_size(transfer.size, self._rules.largest)
             batch = self._recorded(run, transfer.size, places)
             found = self._write(run, batch, transfer)
@@ -656,17 +580,6 @@ class Filling:
         self._undoing.tidy(image_id)
 
 
-@contextlib.contextmanager
-def _opened(source: Source) -> Iterator[Transfer]:
-    transfer = source.open()
-    try:
-        yield transfer
-    finally:
-        # What could not be closed changes nothing of what was read.
-        with contextlib.suppress(errors.VitrineError):
-            transfer.close()
-
-
 @attrs.define
 class _Watch:
     """When somebody last looked up from a transfer."""
@@ -715,27 +628,6 @@ def _is_final(failure: BaseException) -> TypeGuard[errors.VitrineError]:
     return isinstance(failure, errors.VitrineError) and not isinstance(
         failure, errors.LeaseLost | errors.PersistenceUnavailable
     )
-
-
-def _differences(before: Image, after: Image) -> Callable[[Image], Image]:
-    """Return what makes of an image like *before* one like *after*, whatever else it says."""
-    fields = {
-        name: getattr(after, name)
-        for name in _PREPARED
-        if getattr(after, name) != getattr(before, name)
-    }
-    gone = before.properties.keys() - after.properties.keys()
-    new = {
-        name: value
-        for name, value in after.properties.items()
-        if name not in before.properties or before.properties[name] != value
-    }
-
-    def change(image: Image) -> Image:
-        kept = {name: value for name, value in image.properties.items() if name not in gone}
-        return attrs.evolve(image, properties={**kept, **new}, **fields)
-
-    return change
 
 
 def _missing(failures: Mapping[str, errors.VitrineError]) -> str:

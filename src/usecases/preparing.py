@@ -1,12 +1,14 @@
 """What is done to the data of an import, and to its image, before it goes to the stores."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 
 from vitrine.core.images.image import Image
 from vitrine.usecases.jobs import Work
+
+_DECIDED: Final = ("disk_format", "container_format", "min_disk", "min_ram")
 
 
 @attrs.frozen(kw_only=True)
@@ -110,3 +112,24 @@ def new_key(image: Image, unique: str) -> str:
 def added(image: Image, properties: Mapping[str, str]) -> Image:
     """Return *image* with these properties, over those of the same names."""
     return attrs.evolve(image, properties={**image.properties, **properties})
+
+
+def differences(before: Image, after: Image) -> Callable[[Image], Image]:
+    """Return what makes of an image like *before* one like *after*, whatever else it says."""
+    fields = {
+        name: getattr(after, name)
+        for name in _DECIDED
+        if getattr(after, name) != getattr(before, name)
+    }
+    gone = before.properties.keys() - after.properties.keys()
+    new = {
+        name: value
+        for name, value in after.properties.items()
+        if name not in before.properties or before.properties[name] != value
+    }
+
+    def change(image: Image) -> Image:
+        kept = {name: value for name, value in image.properties.items() if name not in gone}
+        return attrs.evolve(image, properties={**kept, **new}, **fields)
+
+    return change

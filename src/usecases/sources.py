@@ -1,5 +1,6 @@
 """Where the data of an import comes from."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
@@ -146,6 +147,18 @@ class CopySource(Source):
         if reader is None:
             raise errors.BlobNotFound
         return _Reading(reader, alone=len(places) == 1)
+
+
+@contextlib.contextmanager
+def opened(source: Source) -> Iterator[Transfer]:
+    """Give what *source* opens, and let go of it afterwards; see `Source.open`."""
+    transfer = source.open()
+    try:
+        yield transfer
+    finally:
+        # What could not be closed changes nothing of what was read.
+        with contextlib.suppress(errors.VitrineError):
+            transfer.close()
 
 
 def descriptor_of(transfer: Transfer) -> int | None:

@@ -322,7 +322,7 @@ def test_the_image_lists_the_stores_that_are_still_to_come(here: Place, slow: Sl
 @pytest.mark.contract("IMP-011")
 def test_the_image_lists_the_stores_that_failed_until_they_are_tried_again(here: Place) -> None:
     image = here.ready(WEB)
-    more = {"stores": ["one", "bad"], "all_stores_must_succeed": False}
+    more: Json = {"stores": ["one", "bad"], "all_stores_must_succeed": False}
     after, _ = here.do(image, WEB, **more)
     assert (after["status"], after[PENDING], after[FAILED]) == ("active", "", "bad")
 
@@ -505,7 +505,7 @@ def test_an_image_that_is_deleted_meanwhile_fails_its_task(here: Place, slow: Sl
 @pytest.mark.parametrize("method", [DIRECT, WEB])
 def test_several_stores_are_filled_at_once(at_once: Place, method: str, slow: Slow) -> None:
     image = at_once.ready(method)
-    more = {"stores": ["one", "bad", "two"], "all_stores_must_succeed": False}
+    more: Json = {"stores": ["one", "bad", "two"], "all_stores_must_succeed": False}
     at_once.far.seen.clear()
 
     at_once.ask(image, method, uri=at_once.far.url("/slow"), **more)
