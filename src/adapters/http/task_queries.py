@@ -18,6 +18,9 @@ _E = TypeVar("_E", bound=StrEnum)
 
 _VALIDATOR: Final = Draft7Validator(NEW_TASK)
 
+SAME_FOR_ALL: Final = ("deleted", "deleted_at")
+"""Keys to sort by in which no two tasks differ: what is left is the order of creation."""
+
 
 def task_list(pairs: Pairs, paging: Paging) -> TaskListRequest:
     """Return what the parameters of a list of tasks ask for; unknown ones mean nothing.
@@ -40,11 +43,15 @@ def task_list(pairs: Pairs, paging: Paging) -> TaskListRequest:
             for field in TaskField
             if field in given and field not in TIMES
         ),
-        sort=_one_of("sort_key", TaskField, given.get("sort_key", TaskField.CREATED_AT)),
+        sort=_sort(given.get("sort_key", TaskField.CREATED_AT)),
         descending=direction == "desc",
         limit=read_limit(given.get("limit"), paging),
         marker=given.get("marker"),
     )
+
+
+def _sort(key: str) -> TaskField:
+    return TaskField.CREATED_AT if key in SAME_FOR_ALL else _one_of("sort_key", TaskField, key)
 
 
 def _one_of(name: str, kind: type[_E], value: str) -> _E:

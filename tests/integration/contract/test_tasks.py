@@ -201,6 +201,19 @@ def test_a_list_can_be_sorted_by_any_column_of_a_task(api: Api, far: Origin, key
 
 
 @pytest.mark.contract("TSK-002")
+@pytest.mark.parametrize("key", ["deleted", "deleted_at"])
+def test_what_is_the_same_for_all_leaves_them_in_the_order_of_creation(api: Api, key: str) -> None:
+    tasks = [stray(api) for _ in range(2)]
+    ids = [task["id"] for task in tasks]
+    assert [task["id"] for task in listed(api, sort_key=key)][:2] == ids[::-1]
+    one = listed(api, sort_key=key, sort_dir="asc", request_id=tasks[0]["request_id"])
+    assert [task["id"] for task in one] == ids[:1]
+    behind = listed(api, sort_key=key, sort_dir="asc", marker=ids[0])
+    assert ids[1] in {task["id"] for task in behind}
+    assert ids[0] not in {task["id"] for task in behind}
+
+
+@pytest.mark.contract("TSK-002")
 def test_a_list_can_be_filtered(api: Api, far: Origin) -> None:
     mark = unique("task")
     done, failed = located(api, far), stray(api, mark=mark)

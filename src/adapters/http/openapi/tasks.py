@@ -11,6 +11,7 @@ from vitrine.adapters.http.openapi.operations import (
     Parameter,
     json_body,
 )
+from vitrine.adapters.http.task_queries import SAME_FOR_ALL
 from vitrine.core import errors
 from vitrine.core.jobs import JobKind, JobStatus
 from vitrine.core.tasks import TIMES, TaskField
@@ -37,7 +38,11 @@ OPERATIONS: Final = (
         query=(
             LIMIT,
             MARKER,
-            Parameter(name="sort_key", about="A key to sort by.", schema={"enum": [*TaskField]}),
+            Parameter(
+                name="sort_key",
+                about="A key to sort by.",
+                schema={"enum": [*TaskField, *SAME_FOR_ALL]},
+            ),
             SORT_DIR,
             *_FILTERS,
         ),
