@@ -51,8 +51,11 @@ def server(ceph: Ceph, swift: Swift, make_server: OwnServers, tmp_path: Path) ->
             },
         )
         methods = "[glance-direct,web-download,copy-image]"
-        parallel = {"enabled_import_methods": methods, "max_parallel_stores": len(STORES)}
-        config = {**config, "DEFAULT": {**config["DEFAULT"], **parallel}}
+        config = {
+            **config,
+            "DEFAULT": {**config["DEFAULT"], "enabled_import_methods": methods},
+            "image_import_opts": {"max_parallel_stores": len(STORES)},
+        }
         server = make_server(config, workers=1)
         server.start()
         yield server
