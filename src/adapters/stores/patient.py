@@ -107,7 +107,11 @@ class _PatientWriter(BlobWriter):
         own = piece if isinstance(piece, bytes) else bytes(piece)
         # Whoever opened the file may close it once this has given up, and then the number
         # is another file's.
-        duplicate = os.dup(descriptor)
+        try:
+            duplicate = os.dup(descriptor)
+        except OSError:  # too many are open
+            self.write(own)
+            return
         with contextlib.ExitStack() as closing:
             closing.callback(os.close, duplicate)
             try:

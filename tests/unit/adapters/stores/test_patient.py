@@ -1,6 +1,7 @@
 """Stores that are waited for only so long."""
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -369,6 +370,21 @@ def test_a_file_that_is_copied_from_is_kept_for_a_call_that_was_given_up(
     assert inner.writer.found == [b"23", b"45"]
     assert inner.contents() == []
     assert set(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_where_too_many_files_are_open_what_lies_in_one_is_written(
+    monkeypatch: pytest.MonkeyPatch, gate: Gate
+) -> None:
+    def fail(_descriptor: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    inner = HangingStore(gate)
+    writer = PatientStore(inner, calls()).begin(target_for("key"), SERVICE)
+    monkeypatch.setattr(os, "dup", fail)
+    writer.write_from(b"data", 7, 0)
+    monkeypatch.undo()
+    assert inner.writer.found == []
+    assert writer.commit().size == 4
 
 
 def test_nothing_is_deleted_late_in_a_store_that_does_not_answer(gate: Gate) -> None:
