@@ -15,7 +15,7 @@ from tests.support.clients import Access, Api, Glance, Json, Mode, OpenStack, un
 from tests.support.images import Images
 from tests.support.origin import Origin, origin
 from tests.support.processes import wait_until
-from tests.support.server import Server, Servers
+from tests.support.server import Config, Server, Servers
 from tests.support.services import Keystone
 
 pytestmark = [
@@ -224,7 +224,7 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 @pytest.fixture
 def place(served: Servers, mode: Mode, request: pytest.FixtureRequest, far: Origin) -> Server:
     """A server of that mode with two stores."""
-    config = {
+    config: Config = {
         "DEFAULT": {
             "enabled_backends": "fast:file, slow:memory",
             "enabled_import_methods": "[glance-direct,web-download,copy-image]",
