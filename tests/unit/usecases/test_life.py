@@ -1,5 +1,6 @@
 """Whatever callers do in whatever order, crashes included: a small model tells what comes of it."""
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -19,11 +20,13 @@ from vitrine.core.images.changes import Change, Op
 from vitrine.core.images.image import Image, Visibility
 from vitrine.core.images.members import MemberStatus
 from vitrine.core.images.status import Status
+from vitrine.core.importing import read_import
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import blob_key
 
 LIMIT: Final = 6000  # bytes that one project may have
 STAGED: Final = 4000  # bytes that one project may have waiting
+_URL: Final = "http://far.example.org/image"
 COUNT: Final = 6  # images that one project may have
 
 _Refusal = type[VitrineError] | tuple[type[VitrineError], ...] | None
@@ -461,6 +464,39 @@ class Life(RuleBasedStateMachine):
             self.do(act, errors.DeletedMeanwhile, halfway=meanwhile)
         else:
             self.do(act, None, arrive, halfway=meanwhile)
+
+    @rule(image_id=images, data=DATA, store=st.sampled_from(["first", "second"]))
+    def bring_in(self, image_id: str, data: bytes, store: str) -> None:
+        """Import what was staged, or *data* from the web if nothing was."""
+        known = self.model.get(image_id)
+        if known is None or known.data is not None:
+            return
+        staged = known.staged is not None
+        coming = data if known.staged is None else known.staged
+        how: dict[str, object] = {"name": "glance-direct"}
+        if not staged:
+            self.world.web.serve(_URL, data)
+            how = {"name": "web-download", "uri": _URL}
+        wanted = read_import({"method": how, "stores": [store]})
+        kept = sum(
+            len(each.data or b"") for each in self.model.values() if each.owner == known.owner
+        )
+        size = max(len(coming), 1)
+        fits = kept + size <= LIMIT and (staged or self._waiting(known.owner) + size <= STAGED)
+        before, failed, after = (copy.deepcopy(self.model) for _ in range(3))
+        failed[image_id].status, failed[image_id].staged = Status.QUEUED, None
+        after[image_id].status, after[image_id].staged = Status.ACTIVE, None
+        after[image_id].data = coming
+        with contextlib.suppress(VitrineError, Interruption, PowerCut):
+            self.house.imports.request(ADMIN, image_id, wanted)
+            self.house.run_jobs()
+        possible = [after if fits else failed]
+        if self.faults.failed is not None:
+            self._recover()
+            possible = [before, failed, *([after] if fits else [])]
+        agreeing = [model for model in possible if self._agrees(model)]
+        assert agreeing, f"none of {possible}"
+        self.model = agreeing[0]
 
     @rule(who=ACTORS, image_id=images)
     def download(self, who: Context, image_id: str) -> None:
