@@ -179,6 +179,58 @@ def test_an_upload_is_told_in_the_customary_order(told: Told, api: Api) -> None:
     assert upload == {**activate, **NOBODY}
 
 
+@pytest.mark.contract("NOT-003", "NOT-006", "IMP-010")
+def test_an_import_to_two_stores_is_told_in_the_customary_order(
+    served: Servers, make_api: MakeApi
+) -> None:
+    server = served(
+        {
+            **LOG,
+            "DEFAULT": {"enabled_backends": "fast:file, deep:file"},
+            "glance_store": {"default_backend": "fast"},
+            "deep": {"filesystem_store_datadir": "deep"},
+        }
+    )
+    api, told = make_api(server), Told(server)
+    path = f"/v2/images/{api.create_image()['id']}"
+    staged = api.put(
+        f"{path}/stage", data=b"bytes", headers={"Content-Type": "application/octet-stream"}
+    )
+    assert staged.status_code == 204
+    image_id = api.get(path).json()["id"]
+    wanted = {"method": {"name": "glance-direct"}, "stores": ["fast", "deep"]}
+    assert api.post(f"{path}/import", wanted).status_code == 202
+    task = api.get(f"{path}/tasks").json()["tasks"][0]["id"]
+
+    # Behind what is told of the creation and of the staging.
+    events = told.of(image_id, 11)[3:]
+    assert types(events) == [
+        "image.update",
+        "image.prepare",
+        "image.upload",
+        "image.update",
+        "image.prepare",
+        "image.upload",
+        "image.activate",
+        "image.update",
+    ]
+    payloads = [event["payload"] for event in events]
+    assert [each["status"] for each in payloads] == ["importing"] * 5 + ["active"] * 3
+    prepared, uploaded = (payloads[1], payloads[4]), (payloads[2], payloads[5])
+    assert [each["backend"] for each in prepared] == ["fast", "deep"]
+    lists = [
+        (each["os_glance_importing_to_stores"], each["os_glance_failed_import"])
+        for each in (*prepared, *uploaded)
+    ]
+    assert lists == [(["deep", "fast"], []), (["deep"], []), (["deep"], []), ([], [])]
+    assert types(told.of(task, 4)) == [
+        "task.create",
+        "task.processing",
+        "task.success",
+        "task.run",
+    ]
+
+
 @pytest.mark.contract("NOT-003")
 def test_where_there_are_stores_the_chosen_one_is_told(served: Servers, make_api: MakeApi) -> None:
     config = {
