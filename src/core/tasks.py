@@ -18,6 +18,9 @@ from vitrine.core.images.locations import WEB_SCHEMES
 from vitrine.core.images.query import SortValue
 from vitrine.core.jobs import Job
 
+LOCATION: Final = "loc_url"
+"""What a job was given as the place of an image's data."""
+
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """What the time of an end that has not come counts as in the order of a list."""
 
@@ -145,6 +148,18 @@ def is_remembered(job: Job, now: datetime) -> bool:
 def may_see(job: Job, context: Context) -> bool:
     """Return whether the caller may learn of *job*: its owner, and everybody of nobody's."""
     return context.is_admin or job.owner is None or job.owner == context.project_id
+
+
+def discreet(job: Job) -> Job:
+    """Return *job* as those see it who are not told where the data of images is.
+
+    An address in the web was named by somebody like them. Any other one is the operator's,
+    and was named by a service on their behalf.
+    """
+    url = job.input.get(LOCATION)
+    if url is None or (isinstance(url, str) and scheme_of(url) in WEB_SCHEMES):
+        return job
+    return attrs.evolve(job, input={**job.input, LOCATION: None})
 
 
 def presentable(value: object) -> object:

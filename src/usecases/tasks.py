@@ -12,7 +12,14 @@ from vitrine.core.images.addresses import scheme_of
 from vitrine.core.images.image import is_image_id
 from vitrine.core.images.locations import WEB_SCHEMES
 from vitrine.core.jobs import Job, JobKind
-from vitrine.core.tasks import TaskField, TaskIs, TaskQuery, is_remembered, may_see
+from vitrine.core.tasks import (
+    TaskField,
+    TaskIs,
+    TaskQuery,
+    discreet,
+    is_remembered,
+    may_see,
+)
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.fetching import Fetcher
 from vitrine.ports.jobs import CreateJob
@@ -137,7 +144,11 @@ class Tasks:
             TaskNotFound: It may not see this one, or there is none.
         """
         self.check_access(context)
-        return self._find(context, task_id)
+        return self._shown(context, self._find(context, task_id))
+
+    def _shown(self, context: Context, job: Job) -> Job:
+        told = self._gate.holds(context, {})(policy.FETCH_IMAGE_LOCATION)
+        return job if told else discreet(job)
 
     def of_image(self, context: Context, image_id: str) -> Sequence[Job]:
         """Return the tasks of an image that the caller may see, newest first.
@@ -151,7 +162,7 @@ class Tasks:
         record = self._gate.find(context, image_id)
         self._gate.require(context, record, policy.GET_IMAGE)
         jobs = self._persistence.jobs.of_image(record.image.id, self._clock.now())
-        return [job for job in jobs if may_see(job, context)]
+        return [self._shown(context, job) for job in jobs if may_see(job, context)]
 
     def create(self, context: Context, kind: JobKind, given: Mapping[str, object]) -> Job:
         """Have something done; return the task as it is before anybody has begun with it.

@@ -31,7 +31,7 @@ FRACTION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}")
 # demo and alt are let into the tasks API by the policy of the shared server.
 USERS = (
     "admin:admin:admin|member|reader, demo:demo:member|reader, dora:demo:member|reader, "
-    "alt:alt:member|reader"
+    "alt:alt:member|reader, helper:demo:service|member|reader"
 )
 
 
@@ -507,6 +507,18 @@ def test_the_tasks_of_an_image_are_seen_by_the_project_that_asked_for_them(
     mine = located(api, far)
     assert image_tasks(api.as_("dora"), mine["image_id"]) == image_tasks(api, mine["image_id"])
     assert len(image_tasks(admin, mine["image_id"])) == 1
+
+
+@pytest.mark.contract("TSK-005", "TSK-009")
+def test_a_place_that_a_service_named_is_told_to_services_and_administrators(api: Api) -> None:
+    image, url = api.create_image()["id"], "rbd://cluster/pool/image/snap"
+    answer = api.as_("helper").post(f"/v2/images/{image}/locations", {"url": url})
+    assert answer.status_code == 202
+    for caller, told in (("demo", None), ("helper", url), ("admin", url)):
+        (row,) = image_tasks(api.as_(caller), image)
+        assert row["input"]["loc_url"] == told
+        task = api.as_(caller).get(f"/v2/tasks/{row['id']}").json()
+        assert task["input"]["loc_url"] == told
 
 
 @pytest.mark.contract("TSK-009")

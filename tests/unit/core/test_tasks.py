@@ -14,6 +14,7 @@ from vitrine.core.tasks import (
     TaskField,
     TaskIs,
     TaskQuery,
+    discreet,
     is_remembered,
     may_see,
     presentable,
@@ -140,3 +141,11 @@ def test_addresses_are_shown_without_credentials_wherever_they_are(
     hidden = {"list": [given_url, 1, None], "inner": {"url": given_url}}
     assert presentable(given_url) == shown
     assert presentable(hidden) == {"list": [shown, 1, None], "inner": {"url": shown}}
+
+
+def test_an_address_of_the_operator_is_not_told_to_everybody() -> None:
+    job = a_job(input={"image_id": "i", "loc_url": "rbd://cluster/pool/i/snap"})
+    assert discreet(job) == attrs.evolve(job, input={"image_id": "i", "loc_url": None})
+    for given_input in ({"loc_url": "https://h/p"}, {"import_from": "rbd://x"}, {}):
+        job = a_job(input=given_input)
+        assert discreet(job) == job
