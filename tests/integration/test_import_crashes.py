@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 import sqlalchemy as sa
 
@@ -14,8 +15,9 @@ from tests.support.images import pattern
 from tests.support.origin import Origin, origin
 from tests.support.processes import wait_until
 from tests.support.server import Config, OwnServers, Server
+from tests.support.services import ENGINES
 from tests.support.transfers import stored_files
-from vitrine.adapters.persistence.sql import tables
+from vitrine.adapters.persistence.sql import migrate, tables
 
 MakeApi = Callable[..., Api]
 
@@ -56,7 +58,9 @@ def ready(api: Api, method: str) -> Json:
 
 def left(server: Server) -> dict[str, int]:
     """What the catalogue has of work that is not at its end."""
-    engine = sa.create_engine(f"sqlite:///{server.config['vitrine']['data_dir']}/vitrine.sqlite")
+    embedded = f"sqlite:///{server.config['vitrine']['data_dir']}/vitrine.sqlite"
+    chosen = server.config.get("database", {}).get("connection", embedded)
+    engine = sa.create_engine(str(chosen))
     try:
         with engine.connect() as connection:
             counted = {
@@ -70,52 +74,91 @@ def left(server: Server) -> dict[str, int]:
 
 @pytest.mark.parametrize("point", ["begun", "durable"])
 @pytest.mark.parametrize("method", ["glance-direct", "web-download", "copy-image"])
-def test_wherever_an_import_is_killed_another_process_ends_it(  # noqa: PLR0917 - fixtures
+def test_wherever_an_import_is_killed_another_process_ends_it(
+    make_server: OwnServers, make_api: MakeApi, kill: "Kill", method: str, point: str
+) -> None:
+    kill(make_server, make_api, method, point)
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "sqlite"])
+def test_an_import_that_was_killed_is_ended_on_every_database(
     make_server: OwnServers,
     make_api: MakeApi,
-    far: Origin,
-    tmp_path: Path,
-    method: str,
-    point: str,
+    new_database: Callable[[str], str],
+    kill: "Kill",
+    engine: str,
 ) -> None:
-    config, place, mark = configured(far, tmp_path / "data"), tmp_path / "it", tmp_path / "mark"
-    first = make_server(config, directory=place, workers=1)
-    with first:
-        image = ready(make_api(first), method)
-    paused = make_server(
-        config,
-        directory=place,
-        workers=1,
-        program=(sys.executable, pausing_server.__file__, "serve"),
-        env={
-            "PAUSE_AT": point,
-            "PAUSED": str(mark),
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        },
-    )
-    paused.start()
-    how = {"name": method} | ({"uri": far.url()} if method == "web-download" else {})
-    wanted = ["two"] if method == "copy-image" else [*STORES]
-    body = {"method": how, "stores": wanted}
-    answer = make_api(paused, "admin").post(f"/v2/images/{image['id']}/import", body)
-    assert answer.status_code == 202, answer.text
-    wait_until(mark.exists, what="the point where the service is to be killed")
-    paused.kill()
+    url = new_database(engine)
+    migrate.upgrade(url)
+    kill(make_server, make_api, "web-download", "durable", database={"connection": url})
 
-    first.start()
-    api = make_api(first)
-    wait_until(
-        lambda: "os_glance_import_task" not in api.image(image["id"]),
-        what="somebody who ends the import",
-        timeout=60,
-    )
 
+@attrs.frozen
+class Kill:
+    """Kills a service in the middle of an import, and sees what comes of it."""
+
+    far: Origin
+    directory: Path
+
+    def __call__(
+        self,
+        make_server: OwnServers,
+        make_api: MakeApi,
+        method: str,
+        point: str,
+        **more: dict[str, object],
+    ) -> None:
+        """Import by *method*, be killed at *point*, and let another process go on."""
+        config = {**configured(self.far, self.directory / "data"), **more}
+        place, mark = self.directory / "it", self.directory / "mark"
+        first = make_server(config, directory=place, workers=1)
+        with first:
+            image = ready(make_api(first), method)
+        paused = make_server(
+            config,
+            directory=place,
+            workers=1,
+            program=(sys.executable, pausing_server.__file__, "serve"),
+            env={
+                "PAUSE_AT": point,
+                "PAUSED": str(mark),
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            },
+        )
+        paused.start()
+        how = {"name": method} | ({"uri": self.far.url()} if method == "web-download" else {})
+        wanted = ["two"] if method == "copy-image" else [*STORES]
+        body = {"method": how, "stores": wanted}
+        answer = make_api(paused, "admin").post(f"/v2/images/{image['id']}/import", body)
+        assert answer.status_code == 202, answer.text
+        wait_until(mark.exists, what="the point where the service is to be killed")
+        paused.kill()
+
+        first.start()
+        api = make_api(first)
+        wait_until(
+            lambda: "os_glance_import_task" not in api.image(image["id"]),
+            what="somebody who ends the import",
+            timeout=60,
+        )
+        is_whole(first, api, image)
+        # Before its database is dropped.
+        first.stop()
+
+
+def is_whole(server: Server, api: Api, image: Json) -> None:
+    """The image is in both stores, and nothing else is anywhere."""
     after = api.image(image["id"])
     assert (after["status"], after["size"]) == ("active", len(DATA))
     assert sorted(after["stores"].split(",")) == [*STORES]
     assert after["os_glance_importing_to_stores"] == after["os_glance_failed_import"] == ""
     assert api.download(image["id"]) == DATA
-    wait_until(lambda: left(first) == {}, what="everything to be settled")
-    wait_until(lambda: len(stored_files(first)) == len(STORES), what="two files, and no more")
-    assert {file.parent.name for file in stored_files(first)} == {*STORES}
-    assert all(file.read_bytes() == DATA for file in stored_files(first))
+    wait_until(lambda: left(server) == {}, what="everything to be settled")
+    wait_until(lambda: len(stored_files(server)) == len(STORES), what="two files, and no more")
+    assert {file.parent.name for file in stored_files(server)} == {*STORES}
+    assert all(file.read_bytes() == DATA for file in stored_files(server))
+
+
+@pytest.fixture
+def kill(far: Origin, tmp_path: Path) -> Kill:
+    return Kill(far, tmp_path)
