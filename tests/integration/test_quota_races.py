@@ -11,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support.clients import DATA_TYPE, Api, Json
+from tests.support.origin import Origin, origin
+from tests.support.processes import wait_until
 from tests.support.server import Config, Server
 from tests.support.services import Keystone, database
 from vitrine.adapters.persistence.sql import migrate
@@ -36,17 +38,27 @@ def limiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
         ("size", "image_size_total", _MIBS),
         ("staging", "image_stage_total", _MIBS),
         ("uploads", "image_count_uploading", _UPLOADS),
+        ("imports", "image_size_total", _MIBS),
     ):
         keystone.make_project(project)
         keystone.set_limit(project, resource, limit)
+    keystone.set_limit("imports", "image_stage_total", -1)
     yield keystone
     keystone.stop()
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[Origin]:
+    with origin() as made:
+        made.serve("/image", b"x" * _PIECE)
+        yield made
 
 
 @pytest.fixture(scope="module", params=["postgresql", "mariadb"])
 def crowded(
     request: pytest.FixtureRequest,
     limiting: Keystone,
+    far: Origin,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Server, sa.Engine]]:
     """Four workers on a database, and a way into that."""
@@ -55,7 +67,7 @@ def crowded(
     # The names of local users, and the projects of Keystone's that they are in.
     users = ", ".join(
         f"{name}:{limiting.project_id(name)}:member|reader"
-        for name in ("count", "size", "staging", "uploads")
+        for name in ("count", "size", "staging", "uploads", "imports")
     )
     with database(request.param, directory) as url:
         config: Config = {
@@ -64,6 +76,7 @@ def crowded(
             # Keystone has one thread, and all ask it at once.
             "oslo_limit": {**account, "endpoint_service_type": "image", "timeout": 60},
             "local_identity": {"users": users},
+            "import_filtering_opts": {"allowed_hosts": "127.0.0.1", "allowed_ports": far.port},
         }
         server = Server(config, directory=directory, workers=4, threads=16)
         migrate.upgrade(url)
@@ -193,6 +206,32 @@ def test_never_more_staged_bytes_than_the_limit(
                 waiting=staged,
             )
             _emptied(api, engine, project)
+
+
+@pytest.mark.contract("QUO-003", "IMP-029")
+def test_never_more_imported_bytes_than_the_limit(
+    crowded: Crowded, limiting: Keystone, far: Origin
+) -> None:
+    server, engine = crowded
+    project = limiting.project_id("imports")
+    wanted = {"method": {"name": "web-download", "uri": far.url()}}
+    most = _MIBS * 1024 * 1024 // _PIECE
+    with Api(server.url, "imports") as api:
+        images = [api.create_image() for _ in range(_CLIENTS)]
+
+        def ask(client: Api, number: int) -> int:
+            return client.post(f"/v2/images/{images[number]['id']}/import", wanted).status_code
+
+        assert _all_at_once(api, ask) == [202] * _CLIENTS
+        wait_until(
+            lambda: all("os_glance_import_task" not in image for image in api.images()),
+            what="the end of all imports",
+            timeout=120,
+        )
+        statuses = sorted(str(image["status"]) for image in api.images())
+        assert statuses == ["active"] * most + ["queued"] * (_CLIENTS - most)
+        _at_rest(engine, project, images=_CLIENTS, size=most * _PIECE)
+        _emptied(api, engine, project)
 
 
 @pytest.mark.contract("QUO-006")
