@@ -22,7 +22,7 @@ _LONGEST_HOUSEKEEPING_PAUSE: Final = timedelta(seconds=30)
 def make_thread_jobs(settings: Settings, runs: Runs) -> ThreadJobs:
     """Return what runs jobs in this process."""
     work = settings.work
-    most = work.max_workers if work.parallel else 1
+    most = min(work.max_workers, work.threads) if work.parallel else 1
     return ThreadJobs(runs.due, runs.run, most=most, interval=_JOBS_PAUSE)
 
 

@@ -156,3 +156,20 @@ def test_limits_are_asked_for_at_the_endpoints_that_were_chosen(
     assert isinstance(limits, KeystoneLimits)
     assert limits._options.get("valid_interfaces") == interfaces
     assert limits._options["service_type"] == "id3"
+
+
+@pytest.mark.parametrize(
+    ("text", "together"),
+    [
+        ("", 10),
+        ("[taskflow_executor]\nmax_workers = 20", 16),
+        ("[wsgi]\ntask_pool_threads = 3", 3),
+        ("[wsgi]\ntask_pool_threads = 3\n[taskflow_executor]\nmax_workers = 2", 2),
+        ("[wsgi]\ntask_pool_threads = 3\n[taskflow_executor]\nengine_mode = serial", 1),
+    ],
+)
+def test_tasks_at_once_are_as_many_as_every_option_allows(
+    tmp_path: Path, text: str, together: int
+) -> None:
+    jobs = _container(_settings(tmp_path, text)).jobs()
+    assert jobs._most == together

@@ -27,11 +27,6 @@ Seen = set[tuple[str, str]]
 # What the settings hold already for features that do not exist, by what features.py calls
 # these. To build one is to delete its entry.
 WAITING: Final[Mapping[str, frozenset[str]]] = {
-    "image import": frozenset(
-        {
-            "WorkSettings.threads",
-        }
-    ),
     "encryption of locations": frozenset({"StoresSettings.metadata_encryption_key"}),
     "delayed deletion": frozenset(
         {

@@ -34,7 +34,6 @@ def _differs_from(*harmless: object) -> Callable[[object], bool]:
 # Building a feature means deleting its rows. A value nobody set never counts, so
 # that defaults which switch something on are not complained about.
 UNBUILT: tuple[_Unbuilt, ...] = (
-    _Unbuilt("wsgi", "task_pool_threads", "image import"),
     _Unbuilt("DEFAULT", "metadata_encryption_key", "encryption of locations"),
     _Unbuilt("DEFAULT", "delayed_delete", "delayed deletion"),
     _Unbuilt("DEFAULT", "daemon", "delayed deletion"),

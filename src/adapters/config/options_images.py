@@ -104,7 +104,12 @@ WSGI = Section(
     name="wsgi",
     help="Work in the background.",
     options=(
-        cfg.IntOpt("task_pool_threads", default=16, min=1, help="Threads for it."),
+        cfg.IntOpt(
+            "task_pool_threads",
+            default=16,
+            min=1,
+            help="Tasks at once in one process, if that is fewer than max_workers.",
+        ),
         cfg.StrOpt("python_interpreter", help="No effect."),
     ),
 )

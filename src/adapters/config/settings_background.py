@@ -15,7 +15,7 @@ class WorkSettings:
         task_conversion_format: What these convert to, or None.
         parallel: Whether the tasks of a process run at the same time.
         max_workers: Tasks at once in a process.
-        threads: Threads for other work in the background.
+        threads: Tasks at once in a process, if that is fewer.
         lease_ttl: Seconds after which silent work may be taken over.
         staging_ttl: Seconds after which staged data is removed; 0 keeps it.
     """
