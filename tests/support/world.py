@@ -26,6 +26,7 @@ from vitrine.ports.persistence import Changeset, CreateImage, SaveImage, TouchIm
 from vitrine.ports.stores import SERVICE, Store
 from vitrine.usecases.catalogue import CatalogueRules
 from vitrine.usecases.data import DataRules
+from vitrine.usecases.filling import FillingRules
 
 LARGEST: Final = 10_000  # bytes that one image may have here
 LATER: Final = TTL * 2  # a time after which every lease that nobody renewed is over
@@ -87,7 +88,9 @@ class World:
         owed: Whether what was acknowledged is there, for each acknowledgement.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, parallel: int = 1) -> None:
+        """Begin with nothing; imports fill *parallel* stores at once."""
+        self.parallel = parallel
         self.clock = ManualClock()
         self.ids = CountingIds()
         self.persistence = ListeningPersistence(self.clock)
@@ -114,6 +117,7 @@ class World:
             notifier=suffering.notifier(self.notifier),
             fetcher=fetcher,
             staging=suffering.staging(self.staging),
+            filling_rules=FillingRules(parallel=self.parallel, largest=LARGEST),
         )
         house.limits.limits = self.limits
         return house

@@ -49,6 +49,7 @@ class Scenario:
         partly: Whether it has happened as far as it may without being acknowledged.
         tried: Whether what is acknowledged is that it will be tried; *partly* will do then.
         refused: What the caller hears when nothing fails; None if all is well.
+        parallel: How many stores imports fill at once.
     """
 
     prepare: Prepare
@@ -57,6 +58,7 @@ class Scenario:
     partly: Look = _never
     tried: bool = False
     refused: type[Exception] | None = None
+    parallel: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -580,6 +582,22 @@ SCENARIOS = {
         partly=is_in_one_at_least,
         tried=True,
     ),
+    "import to two stores at once": Scenario(
+        prepare=on_the_web,
+        act=asked_for(WEB, stores=BOTH),
+        done=is_in_both,
+        partly=is_not_imported,
+        tried=True,
+        parallel=2,
+    ),
+    "import to whichever of two stores at once": Scenario(
+        prepare=staged,
+        act=asked_for(DIRECT, stores=BOTH, all_stores_must_succeed=False),
+        done=is_in_both,
+        partly=is_in_one_at_least,
+        tried=True,
+        parallel=2,
+    ),
     "copy": Scenario(
         prepare=active,
         act=asked_for(COPY, stores=["second"]),
@@ -645,7 +663,7 @@ SCENARIOS = {
 
 def play(scenario: Scenario, faults: Faults) -> Outcome:
     """Let *scenario* happen over *faults*, then all that comes after it, then look."""
-    world = World()
+    world = World(parallel=scenario.parallel)
     image_id = scenario.prepare(world, world.boot())
     before = world.state()
     house = world.boot(faults)
