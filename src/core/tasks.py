@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 import attrs
 
@@ -167,9 +167,10 @@ def presentable(value: object) -> object:
     if isinstance(value, str):
         return _ADDRESS.sub(lambda found: _shown(found[0]), value)
     if isinstance(value, Mapping):
-        return {name: presentable(each) for name, each in value.items()}
+        members = cast("Mapping[str, object]", value)
+        return {name: presentable(each) for name, each in members.items()}
     if isinstance(value, Sequence):
-        return [presentable(each) for each in value]
+        return [presentable(each) for each in cast("Sequence[object]", value)]
     return value
 
 

@@ -7,7 +7,7 @@ the process that was asked, and every other one knows who it was, and no more.
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final
 
 import attrs
@@ -35,7 +35,7 @@ class Presence:
         self._ids = ids
 
     @contextlib.contextmanager
-    def shown(self, job_id: str) -> Iterator[None]:
+    def shown(self, job_id: str) -> Generator[None, None, None]:
         """Be there for a job as long as the block lasts."""
         key, holder = _key(job_id), self._ids.new()
         self._leases.take(key, holder, self._heartbeat.ttl)

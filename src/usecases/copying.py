@@ -7,7 +7,7 @@ housekeeping, by its name.
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -196,7 +196,7 @@ class Batch:
         return write
 
     @contextlib.contextmanager
-    def _alone(self, copy: Copy) -> Iterator[None]:
+    def _alone(self, copy: Copy) -> Generator[None, None, None]:
         try:
             yield
         except errors.PersistenceUnavailable:

@@ -489,7 +489,7 @@ class Filling:
         if batch is not None:
             batch.hold(unit)
             failures.update(batch.failures)
-        good = [] if batch is None or found is None else batch.good
+        good: Sequence[Copy] = () if batch is None or found is None else batch.good
         if found is not None and good:
             locations = tuple(
                 self._location(copy.blob, copy.place.store_id) for copy in good if copy.blob

@@ -1,7 +1,7 @@
 """Where the data of an import comes from."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Final, Protocol
 
 import attrs
@@ -150,7 +150,7 @@ class CopySource(Source):
 
 
 @contextlib.contextmanager
-def opened(source: Source) -> Iterator[Transfer]:
+def opened(source: Source) -> Generator[Transfer, None, None]:
     """Give what *source* opens, and let go of it afterwards; see `Source.open`."""
     transfer = source.open()
     try:
