@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import IO, Final
 
 import attrs
@@ -28,6 +28,7 @@ _PIECE: Final = 1024 * 1024  # bytes
 _COMPLAINT: Final = 2048  # bytes of an error message that are looked at
 _LOOK_UP: Final = 1.0  # seconds
 _SETPRIV: Final = "setpriv"  # of util-linux
+_PRLIMIT: Final = "prlimit"  # the same
 # The C locale, so that messages can be recognised; few arenas, which address space is spent on.
 _ENVIRONMENT: Final = {"LC_ALL": "C", "PATH": os.defpath, "MALLOC_ARENA_MAX": "2"}
 
@@ -83,15 +84,18 @@ class Ended:
 class Program:
     """One program, by its path. Safe to share between threads."""
 
-    def __init__(self, path: str, leash: Sequence[str] = ()) -> None:
+    def __init__(self, path: str, leash: Sequence[str] = (), limiter: str | None = None) -> None:
         """Take a program that was found by `find`.
 
         Args:
             path: Where it is.
             leash: What is put in front of a command so that it ends with this process.
+            limiter: What sets limits for itself and becomes the program then; None where
+                there is no such thing, and they are set as soon as the program runs.
         """
         self._path = path
         self._leash = tuple(leash)
+        self._limiter = limiter
 
     def run(
         self, arguments: Sequence[str], allowance: Allowance, check: Check, *, told: int = 0
@@ -138,9 +142,11 @@ class Program:
         complaints: IO[bytes],
     ) -> Generator[subprocess.Popen[bytes], None, None]:
         """Start it; leaving the block leaves no process behind."""
+        limits = _limits(allowance)
+        limiter = () if self._limiter is None else _limiting(self._limiter, limits)
         try:
             process = subprocess.Popen(  # noqa: S603 - an argument vector, and no shell
-                [*self._leash, self._path, *arguments],
+                [*self._leash, *limiter, self._path, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=complaints,
@@ -154,7 +160,8 @@ class Program:
         try:
             # Not before it is started, by a function of ours in the child: this process has
             # threads, one of which may hold a lock that such a function would wait for.
-            _limit(process, allowance)
+            if not limiter:
+                _limit(process, limits)
             yield process
         finally:
             if process.poll() is None:
@@ -167,7 +174,7 @@ class Program:
 def find(name: str) -> Program | None:
     """Return a program that is in one of the directories of PATH, None if none is."""
     path = shutil.which(name)
-    return None if path is None else Program(path, _leash())
+    return None if path is None else Program(path, _leash(), shutil.which(_PRLIMIT))
 
 
 def _leash() -> Sequence[str]:
@@ -190,20 +197,38 @@ def _leash() -> Sequence[str]:
     return (setpriv, "--pdeathsig", "KILL", "--") if able else ()
 
 
-def _limit(process: subprocess.Popen[bytes], allowance: Allowance) -> None:
-    limits = {
-        resource.RLIMIT_CPU: allowance.cpu,
-        resource.RLIMIT_AS: allowance.memory,
-        resource.RLIMIT_FSIZE: allowance.output,
-        resource.RLIMIT_CORE: 0,
+_Limits = Mapping[str, tuple[int, int]]  # a soft and a hard one, by the names of prlimit
+
+
+def _limits(allowance: Allowance) -> _Limits:
+    wanted = {
+        # A signal that programs end by; what does not ends a second later.
+        "cpu": (allowance.cpu, allowance.cpu + 1),
+        "as": (allowance.memory, allowance.memory),
+        "fsize": (allowance.output, allowance.output),
+        "core": (0, 0),
     }
-    for kind, limit in limits.items():
-        _, most = resource.getrlimit(kind)
-        # Processor time: a signal that programs end by; what does not ends a second later.
-        wanted = (limit, limit + 1 if kind == resource.RLIMIT_CPU else limit)
-        bounded = wanted if most == resource.RLIM_INFINITY else tuple(min(most, w) for w in wanted)
+    return {name: _possible(name, soft, hard) for name, (soft, hard) in wanted.items()}
+
+
+def _kind(name: str) -> int:
+    kind: int = getattr(resource, f"RLIMIT_{name.upper()}")
+    return kind
+
+
+def _possible(name: str, soft: int, hard: int) -> tuple[int, int]:
+    _, most = resource.getrlimit(_kind(name))
+    return (soft, hard) if most == resource.RLIM_INFINITY else (min(most, soft), min(most, hard))
+
+
+def _limiting(limiter: str, limits: _Limits) -> Sequence[str]:
+    return [limiter, *(f"--{name}={soft}:{hard}" for name, (soft, hard) in limits.items())]
+
+
+def _limit(process: subprocess.Popen[bytes], limits: _Limits) -> None:
+    for name, bounds in limits.items():
         with contextlib.suppress(ProcessLookupError):  # it has ended
-            resource.prlimit(process.pid, kind, (bounded[0], bounded[1]))
+            resource.prlimit(process.pid, _kind(name), bounds)
 
 
 def _wait(process: subprocess.Popen[bytes], patience: float, check: Check) -> int:

@@ -27,6 +27,14 @@ def never() -> None:
     """Go on."""
 
 
+@pytest.fixture(params=["before it starts", "as soon as it runs"])
+def limited(request: pytest.FixtureRequest) -> Program:
+    """Return Python, whose limits are set then."""
+    if request.param == "as soon as it runs":
+        return PYTHON
+    return Program(sys.executable, limiter=require_command("prlimit"))
+
+
 def test_what_it_writes_is_kept_up_to_a_size() -> None:
     ended = PYTHON.run(["-c", "print('x' * 100)"], PLENTY, never, told=10)
     assert ended.status == 0
@@ -47,24 +55,30 @@ def test_it_gets_none_of_what_is_open() -> None:
         assert PYTHON.run(["-c", script], PLENTY, never).status == 1
 
 
-def test_it_gets_no_more_memory_than_is_allowed() -> None:
+def test_it_gets_no_more_memory_than_is_allowed(limited: Program) -> None:
     allowance = attrs.evolve(PLENTY, memory=256 * MIB)
-    ended = PYTHON.run(["-c", f"{WAITS} bytearray(1 << 30)"], allowance, never)
+    ended = limited.run(["-c", f"{WAITS} bytearray(1 << 30)"], allowance, never)
     assert "MemoryError" in ended.complaint
 
 
-def test_it_gets_no_more_processor_time_than_is_allowed() -> None:
+def test_it_gets_no_more_processor_time_than_is_allowed(limited: Program) -> None:
     allowance = attrs.evolve(PLENTY, cpu=1)
-    ended = PYTHON.run(["-c", "while True: pass"], allowance, never)
+    ended = limited.run(["-c", "while True: pass"], allowance, never)
     assert ended.status == -signal.SIGXCPU
     assert ended.too_long
 
 
-def test_it_writes_no_larger_files_than_is_allowed(tmp_path: Path) -> None:
+def test_it_writes_no_larger_files_than_is_allowed(limited: Program, tmp_path: Path) -> None:
     target = tmp_path / "large"
     script = f"{WAITS} open({str(target)!r}, 'wb').write(bytes({2 * MIB}))"
-    assert PYTHON.run(["-c", script], PLENTY, never).too_large
+    assert limited.run(["-c", script], PLENTY, never).too_large
     assert target.stat().st_size <= MIB
+
+
+def test_limits_are_there_before_a_program_is() -> None:
+    program = Program(sys.executable, limiter=require_command("prlimit"))
+    script = "import resource; print(resource.getrlimit(resource.RLIMIT_FSIZE))"
+    assert program.run(["-c", script], PLENTY, never, told=MIB).output == b"(%d, %d)\n" % (MIB, MIB)
 
 
 def test_it_gets_no_more_time_than_is_allowed() -> None:

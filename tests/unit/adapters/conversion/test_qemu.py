@@ -24,7 +24,8 @@ def never() -> None:
 
 @pytest.fixture
 def qemu() -> QemuImg:
-    return QemuImg(Program(require_command("qemu-img")))
+    program = require_command("qemu-img")
+    return QemuImg(Program(program, limiter=require_command("prlimit")))
 
 
 @pytest.fixture(scope="module")
