@@ -22,11 +22,11 @@ from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.stores import Stores
 from vitrine.ports.work import Heartbeat
+from vitrine.usecases.cache_management import CacheManagement
+from vitrine.usecases.cache_upkeep import CacheUpkeep
 from vitrine.usecases.caching import (
     CachedDownloads,
     CacheFiller,
-    CacheManagement,
-    CacheUpkeep,
     Caching,
     Fills,
     Uncached,

@@ -21,7 +21,7 @@ from vitrine.core import errors
 from vitrine.ports.authorization import Authorizer
 from vitrine.ports.identity import IdentityProvider
 from vitrine.ports.stores import Stores
-from vitrine.usecases.caching import CacheManagement
+from vitrine.usecases.cache_management import CacheManagement
 from vitrine.usecases.catalogue import Images
 from vitrine.usecases.copies import Copies
 from vitrine.usecases.data import ImageData

@@ -1,4 +1,4 @@
-"""The image cache: giving out what it holds, filling it, keeping it in order, managing it.
+"""The image cache: giving out what it holds, and filling it.
 
 It makes downloads faster and never makes one fail: whatever goes wrong with it is logged,
 and the bytes come from their store. It is filled by whoever reads a whole image anyway, and
@@ -9,37 +9,29 @@ that of two who read the same image on one node one fills and the other just rea
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
-import attrs
-
-from vitrine.core import errors, policy
+from vitrine.core import errors
 from vitrine.core.caching import (
     CacheEntry,
-    ClearTarget,
     cacheable,
     expected_digest,
-    superfluous,
 )
-from vitrine.core.context import Context
 from vitrine.core.digests import Hasher
 from vitrine.core.images.image import Image
-from vitrine.core.images.status import Status
 from vitrine.ports.cache import Cache
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.persistence import Persistence
 from vitrine.ports.stores import SERVICE, BlobReader, Stores
 from vitrine.ports.work import Aside, Asides, Behind, CutOff, Heartbeat
-from vitrine.usecases.gate import Gate
 from vitrine.usecases.reading import CopyReader
 from vitrine.usecases.repair import repaired
 
 _log: Final = logging.getLogger(__name__)
 
 
-def _drop(cache: Cache, image_id: str) -> bool:
+def drop(cache: Cache, image_id: str) -> bool:
     """Take an image out of a cache; return whether it was in it.
 
     What is known of it goes first: bytes that nothing is known of are found by clean-up.
@@ -137,7 +129,7 @@ class Fills:
         # was before this entry was there, it is seen here.
         record = self._persistence.images.get(image.id)
         if record is None or not cacheable(record.image):
-            _drop(self._cache, image.id)
+            drop(self._cache, image.id)
 
     def _lease(self, image: Image) -> str:
         return f"cache:{self._cache.name}:{image.id}"
@@ -213,7 +205,7 @@ class CachedDownloads(Caching):
         if reader is not None:
             reader.close()
         _log.warning("Image %s was not whole in the cache and is taken out of it.", image.id)
-        _drop(self._cache, image.id)
+        drop(self._cache, image.id)
         return None
 
     def filling(self, image: Image, reader: BlobReader) -> BlobReader:
@@ -248,7 +240,7 @@ class CachedDownloads(Caching):
     def forget(self, image_id: str) -> None:
         """Take it out, or leave it to clean-up."""
         try:
-            _drop(self._cache, image_id)
+            drop(self._cache, image_id)
             self._cache.records.dequeue(image_id)
         except errors.VitrineError as error:
             _log.warning("Image %s stays in the cache until clean-up: %s", image_id, error)
@@ -356,237 +348,3 @@ class CacheFiller:
                 yield piece
         finally:
             reader.close()
-
-
-@attrs.frozen(kw_only=True)
-class Pruned:
-    """What was taken out of a cache to make room.
-
-    Attributes:
-        images: How many.
-        size: How many bytes they had.
-    """
-
-    images: int
-    size: int
-
-
-class CacheUpkeep:
-    """Keeps the cache in order. Safe in every process at once."""
-
-    def __init__(
-        self,
-        *,
-        cache: Cache,
-        persistence: Persistence,
-        clock: Clock,
-        max_size: int,
-        stall_time: timedelta,
-    ) -> None:
-        """Take the parts, to how many bytes to prune, and for how long writers may be silent."""
-        self._cache = cache
-        self._persistence = persistence
-        self._clock = clock
-        self._max_size = max_size
-        self._stall_time = stall_time
-
-    def run(self) -> None:
-        """Do all there is to do."""
-        self.clean()
-        self.prune()
-
-    def clean(self) -> int:
-        """Remove what nobody can be given; return how many things that were.
-
-        Those are the beginnings of images that nobody writes any more, bytes that nothing
-        is known of, what is known of bytes that are not there, and images that were deleted
-        elsewhere.
-        """
-        before = self._clock.now() - self._stall_time
-        removed = self._cache.blobs.sweep(before)
-        # In this order: bytes are there before anything is known of them.
-        entries = self._cache.records.entries()
-        present = {blob.image_id: blob for blob in self._cache.blobs.present()}
-        for entry in entries:
-            blob = present.get(entry.image_id)
-            if blob is None or blob.size != entry.size or self._deleted(entry.image_id):
-                removed += _drop(self._cache, entry.image_id)
-        known = {entry.image_id for entry in entries}
-        for blob in present.values():
-            # Those of a moment ago may become known at any moment.
-            if blob.image_id not in known and blob.changed_at < before:
-                removed += _drop(self._cache, blob.image_id)
-        if removed:
-            _log.info("The image cache was cleaned of %d things.", removed)
-        return removed
-
-    def _deleted(self, image_id: str) -> bool:
-        record = self._persistence.images.get(image_id)
-        return record is None or record.image.status is Status.DELETED
-
-    def prune(self) -> Pruned:
-        """Take out what was not asked for longest, until the rest is small enough."""
-        gone = [
-            entry
-            for entry in superfluous(self._cache.records.entries(), self._max_size)
-            if _drop(self._cache, entry.image_id)
-        ]
-        return Pruned(images=len(gone), size=sum(entry.size for entry in gone))
-
-
-@attrs.frozen(kw_only=True)
-class CacheContents:
-    """What a cache holds, and the ids of the images that wait for it."""
-
-    cached: Sequence[CacheEntry]
-    queued: Sequence[str]
-
-
-class CacheManagement:
-    """What operators do with the cache of the node that they ask.
-
-    Every method may raise NotPermitted, and CacheDisabled where there is no cache.
-    """
-
-    def __init__(
-        self,
-        *,
-        cache: Cache | None,
-        upkeep: CacheUpkeep | None,
-        gate: Gate,
-        nudge: Callable[[], None],
-        clock: Clock,
-    ) -> None:
-        """Take the parts; *nudge* wakes the worker that fetches."""
-        self._cache = cache
-        self._upkeep = upkeep
-        self._gate = gate
-        self._nudge = nudge
-        self._clock = clock
-
-    # --- one node's cache -------------------------------------------------------------
-
-    def contents(self, context: Context, rule: str = policy.CACHE_LIST) -> CacheContents:
-        """Return all of it."""
-        cache = self._open(context, rule)
-        return CacheContents(cached=cache.records.entries(), queued=cache.records.queued())
-
-    def fetch(self, context: Context, image_id: str) -> None:
-        """Have an image fetched in the background; nothing happens if it is there.
-
-        Raises:
-            ImageNotFound: The caller sees no such image.
-            NotCacheable: It is not active.
-        """
-        record = self._gate.find(context, image_id)
-        self._gate.require(context, record, policy.CACHE_IMAGE)
-        self._enqueue(self._enabled(), record.image)
-
-    def fetch_as_before(self, context: Context, image_id: str) -> None:
-        """Do the same by the rule for the old routes, which asks for no image first."""
-        cache = self._open(context, policy.MANAGE_IMAGE_CACHE)
-        self._enqueue(cache, self._gate.find(context, image_id).image)
-
-    def _enqueue(self, cache: Cache, image: Image) -> None:
-        if image.status is not Status.ACTIVE or image.deletion is not None:
-            raise errors.NotCacheable(image.id, image.status.value)
-        if cache.records.get(image.id) is None:
-            cache.records.enqueue(image.id, self._clock.now())
-            self._nudge()
-
-    def remove(self, context: Context, image_id: str) -> None:
-        """Take an image out of the cache, and out of the queue for it.
-
-        Raises:
-            ImageNotFound: The caller sees no such image, and none such is cached.
-        """
-        try:
-            record = self._gate.find(context, image_id)
-        except errors.ImageNotFound:
-            if self._cache is None or self._cache.records.get(image_id) is None:
-                raise
-            cache = self._open(context, policy.CACHE_DELETE)
-        else:
-            self._gate.require(context, record, policy.CACHE_DELETE)
-            cache = self._enabled()
-        _drop(cache, image_id)
-        cache.records.dequeue(image_id)
-
-    def clear(self, context: Context, target: Callable[[], ClearTarget]) -> None:
-        """Empty the cache, the queue, or both, once it is clear that the caller may.
-
-        Raises:
-            InvalidValue: What *target* raises.
-        """
-        cache = self._open(context, policy.CACHE_DELETE)
-        chosen = target()
-        if ClearTarget.CACHE in chosen:
-            _empty(cache)
-        if ClearTarget.QUEUE in chosen:
-            _empty_queue(cache)
-
-    def nodes(self, context: Context, image_id: str) -> Sequence[str]:
-        """Return the nodes that have an image cached.
-
-        Raises:
-            NodesUnknown: The caches of nodes do not know of each other.
-            ImageNotFound: The caller sees no such image.
-        """
-        cache = self._open(context, policy.LIST_CACHED_NODES)
-        found = cache.records.nodes(image_id)
-        if found is None:
-            raise errors.NodesUnknown
-        self._gate.find(context, image_id)
-        return found
-
-    def clean(self, context: Context) -> None:
-        """Remove what nobody can be given."""
-        self._gate.require_in_general(context, policy.CACHE_CLEAN, {})
-        self._kept_up().clean()
-
-    def prune(self, context: Context) -> Pruned:
-        """Take out what was not asked for longest, until the rest is small enough."""
-        self._gate.require_in_general(context, policy.CACHE_PRUNE, {})
-        return self._kept_up().prune()
-
-    # --- by the old routes ------------------------------------------------------------
-
-    def remove_as_before(self, context: Context, image_id: str) -> None:
-        """Take an image out of the cache, whether it is there or not."""
-        _drop(self._open(context, policy.MANAGE_IMAGE_CACHE), image_id)
-
-    def empty_as_before(self, context: Context) -> int:
-        """Empty the cache; return how many images were in it."""
-        return _empty(self._open(context, policy.MANAGE_IMAGE_CACHE))
-
-    def dequeue_as_before(self, context: Context, image_id: str) -> None:
-        """Take an image out of the queue, whether it is there or not."""
-        self._open(context, policy.MANAGE_IMAGE_CACHE).records.dequeue(image_id)
-
-    def empty_queue_as_before(self, context: Context) -> int:
-        """Empty the queue; return how many images were in it."""
-        return _empty_queue(self._open(context, policy.MANAGE_IMAGE_CACHE))
-
-    # ----------------------------------------------------------------------------------
-
-    def _open(self, context: Context, rule: str) -> Cache:
-        self._gate.require_in_general(context, rule, {})
-        return self._enabled()
-
-    def _enabled(self) -> Cache:
-        if self._cache is None:
-            raise errors.CacheDisabled
-        return self._cache
-
-    def _kept_up(self) -> CacheUpkeep:
-        if self._upkeep is None:
-            raise errors.CacheDisabled
-        return self._upkeep
-
-
-def _empty(cache: Cache) -> int:
-    return sum(_drop(cache, entry.image_id) for entry in cache.records.entries())
-
-
-def _empty_queue(cache: Cache) -> int:
-    return sum(cache.records.dequeue(image_id) for image_id in cache.records.queued())

@@ -60,7 +60,7 @@ from vitrine.adapters.http.schemas.metadefs import METADEF_SCHEMAS
 from vitrine.adapters.http.schemas.task import task_document, tasks_document
 from vitrine.adapters.http.shell import App
 from vitrine.adapters.http.views import ImageDisplay
-from vitrine.usecases.caching import CacheManagement
+from vitrine.usecases.cache_management import CacheManagement
 from vitrine.usecases.catalogue import Images
 from vitrine.usecases.copies import Copies
 from vitrine.usecases.data import ImageData

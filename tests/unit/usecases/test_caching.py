@@ -22,7 +22,9 @@ from vitrine.core.images.image import Image
 from vitrine.ports.cache import Cache, CacheRecords
 from vitrine.ports.stores import BlobReader, StoreIdentity
 from vitrine.ports.work import Behind
-from vitrine.usecases.caching import CacheFiller, CacheManagement, CacheUpkeep
+from vitrine.usecases.cache_management import CacheManagement
+from vitrine.usecases.cache_upkeep import CacheUpkeep
+from vitrine.usecases.caching import CacheFiller
 from vitrine.usecases.data import Download
 
 NODE = "http://one.example.org:9292"

@@ -9,7 +9,7 @@ from vitrine.adapters.http.media import JSON, send_json, send_nothing
 from vitrine.adapters.http.middleware.identity import caller_of
 from vitrine.core import policy
 from vitrine.core.caching import CacheEntry, clear_target
-from vitrine.usecases.caching import CacheManagement
+from vitrine.usecases.cache_management import CacheManagement
 
 CLEAR_TARGET = "X-Image-Cache-Clear-Target"
 
