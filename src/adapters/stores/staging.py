@@ -1,7 +1,9 @@
 """The staging place: a directory of files that is nobody's store."""
 
+import logging
 import os
 import shutil
+import stat
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,8 +16,11 @@ from vitrine.core import errors
 from vitrine.ports.staging import Staged, Staging
 from vitrine.ports.stores import SERVICE, BlobReader, BlobTarget, BlobWriter
 
+_log: Final = logging.getLogger(__name__)
+
 _UNFINISHED: Final = ".~"  # how the names of what no writer has finished begin
 _MODE: Final = 0o700  # images are nobody else's to read while they wait, either
+_ROOT: Final = 0
 
 
 class FileStaging(Staging):
@@ -23,6 +28,11 @@ class FileStaging(Staging):
 
     Written as a store of files writes its blobs: under a name that is not its own, made
     durable, then named.
+
+    The customary place is below a directory that everybody may write to. Whoever was there
+    before the service could read and exchange what it stages, or lead it to files of its
+    stores, which it would sweep away. So a directory that somebody else put there is not
+    used: it counts as one that is not there and cannot be made.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -85,13 +95,33 @@ class FileStaging(Staging):
         return f"file://{self._directory}/{key}"
 
     def _exists(self) -> bool:
-        return self._directory.is_dir()
+        return self._directory.is_dir() and not _is_planted(self._directory)
 
     def _make(self) -> None:
         try:
             self._directory.mkdir(mode=_MODE, parents=True, exist_ok=True)
         except OSError as error:
             raise errors.StoreUnavailable from bare(error)
+        if _is_planted(self._directory):
+            _log.error("The staging directory was put there by somebody else, and is not used.")
+            raise errors.StoreUnavailable
+
+
+def _is_planted(directory: Path) -> bool:
+    """Return whether somebody else made *directory*, or a part of the way to it, among all."""
+    trusted = (os.geteuid(), _ROOT)
+    for path in (directory, *directory.parents):
+        try:
+            if _is_open_to_all(path.parent) and path.lstat().st_uid not in trusted:
+                return True
+        except OSError:
+            # It is going away; whatever uses it will say so.
+            continue
+    return False
+
+
+def _is_open_to_all(path: Path) -> bool:
+    return bool(path.stat().st_mode & stat.S_IWOTH)
 
 
 def _staged(entry: os.DirEntry[str], now: float) -> Staged | None:

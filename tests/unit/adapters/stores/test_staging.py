@@ -49,3 +49,44 @@ class TestFileStaging(StagingContract):
         with pytest.raises(errors.StoreUnavailable) as raised:
             FileStaging(tmp_path / "file" / "staging").begin(target())
         assert str(tmp_path) not in f"{raised.value} {raised.value.__cause__}"
+
+    @pytest.mark.parametrize("planted", ["directory", "link", "directory above"])
+    def test_what_somebody_else_put_in_the_way_is_not_used(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: str
+    ) -> None:
+        everybodys, elsewhere = tmp_path / "tmp", tmp_path / "images"
+        everybodys.mkdir()
+        everybodys.chmod(0o1777)
+        staging = FileStaging(everybodys / "staging")
+        put(FileStaging(elsewhere), "a-key")
+        if planted == "link":
+            (everybodys / "staging").symlink_to(elsewhere)
+        elif planted == "directory":
+            elsewhere.rename(everybodys / "staging")
+        else:
+            (everybodys / "staging").mkdir()
+            staging = FileStaging(everybodys / "staging" / "images")
+            elsewhere.rename(everybodys / "staging" / "images")
+        there = staging.path("a-key")
+        _disown(everybodys / "staging", monkeypatch)
+        with pytest.raises(errors.StoreUnavailable):
+            staging.begin(target())
+        with pytest.raises(errors.BlobNotFound):
+            staging.size("a-key")
+        assert staging.listed() == ()
+        staging.delete("a-key")
+        assert there.exists()
+
+    def test_what_is_ours_among_all_is_used(self, tmp_path: Path) -> None:
+        tmp_path.chmod(0o1777)
+        staging = FileStaging(tmp_path / "staging")
+        put(staging, "a-key")
+        assert staging.size("a-key")
+
+
+def _disown(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let *path* be somebody else's."""
+    if os.geteuid() == 0:
+        os.chown(path, 12345, -1, follow_symlinks=False)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
