@@ -73,6 +73,7 @@ def make_authorizer(settings: Settings) -> OsloAuthorizer:
         policy_file=chosen.file,
         policy_dirs=chosen.directories,
         enforce_new_defaults=chosen.enforce_new_defaults,
+        enforce_scope=chosen.enforce_scope,
         remote=RemoteChecks(
             content_type=chosen.remote_content_type,
             timeout=chosen.remote_timeout,

@@ -59,6 +59,22 @@ def test_a_token_without_a_project_is_known_and_may_do_nothing(
     assert owner.image(image["id"]) == image
 
 
+def test_an_administrator_of_the_system_is_one_where_scopes_do_not_count(
+    served: Servers, make_api: MakeApi, keystone: Keystone
+) -> None:
+    config: Json = {
+        "keystone_authtoken": keystone.authtoken(http_connect_timeout=60),
+        "oslo_policy": {"enforce_scope": False},
+    }
+    server = served(config, identity="keystone")
+    image = make_api(server, keystone.token("demo")).create_image(visibility="private")
+    api = make_api(server, _for_the_system(keystone))
+    assert image["id"] in {each["id"] for each in api.get("/v2/images").json()["images"]}
+    assert api.request("DELETE", f"/v2/images/{image['id']}").status_code == 204
+    nobody = make_api(server, _unscoped(keystone))
+    assert nobody.get("/v2/images").status_code == 403
+
+
 @pytest.mark.contract("AUTH-001")
 def test_an_application_credential_does_over_http_what_its_rules_say(
     guarded: Server, make_api: MakeApi, keystone: Keystone

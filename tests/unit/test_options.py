@@ -47,7 +47,6 @@ WAITING: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "reading from a replica": frozenset({"DatabaseSettings.replica_url"}),
-    "rules without scopes": frozenset({"PolicySettings.enforce_scope"}),
     "a default rule of another name": frozenset({"PolicySettings.default_rule"}),
 }
 # For those who look for more files than the service does: they have the files, too.

@@ -57,7 +57,6 @@ UNBUILT: tuple[_Unbuilt, ...] = (
             "logging_user_identity_format",
         )
     ),
-    _Unbuilt("oslo_policy", "enforce_scope", "rules without scopes", lambda value: not value),
     _Unbuilt(
         "oslo_policy",
         "policy_default_rule",

@@ -100,9 +100,12 @@ _CREDENTIALS: Final = frozenset(
 class _Generation:
     """The rules as they were when the files were last read. Never changes."""
 
-    def __init__(self, enforcer: oslo.Enforcer, signature: _Signature) -> None:
+    def __init__(
+        self, enforcer: oslo.Enforcer, signature: _Signature, *, enforce_scope: bool
+    ) -> None:
         self.signature = signature
         self._enforcer = enforcer
+        self._enforce_scope = enforce_scope
         self.predicate: Callable[[str, _Caller], Predicate] = functools.lru_cache(
             maxsize=_REMEMBERED
         )(self._predicate)
@@ -114,7 +117,7 @@ class _Generation:
         self, rule: str, caller: _Caller, target: Mapping[str, object]
     ) -> explaining.Explanation:
         self._check_known(rule)
-        if not _in_scope(rule, caller):
+        if not self._in_scope(rule, caller):
             text = f"rule:{rule}, for a token whose scope is {caller.scope}"
             return explaining.Explanation(text=text, holds=False)
         return explaining.explain(rule, self._enforcer.rules, caller.credentials(), target)
@@ -136,7 +139,7 @@ class _Generation:
 
     def _predicate(self, rule: str, caller: _Caller) -> Predicate:
         self._check_known(rule)
-        if not _in_scope(rule, caller):
+        if not self._in_scope(rule, caller):
             return compiling.never
         rules = self._enforcer.rules
         try:
@@ -152,10 +155,9 @@ class _Generation:
             # What requests raises is one, for checks that ask a remote service.
             raise Unavailable("The operator's policy cannot be evaluated now.") from error
 
-
-def _in_scope(rule: str, caller: _Caller) -> bool:
-    registered = RULES.get(rule)
-    return registered is None or caller.scope in registered.scope
+    def _in_scope(self, rule: str, caller: _Caller) -> bool:
+        registered = RULES.get(rule) if self._enforce_scope else None
+        return registered is None or caller.scope in registered.scope
 
 
 @attrs.frozen(kw_only=True)
@@ -194,6 +196,7 @@ class OsloAuthorizer(Authorizer):
         policy_file: Path | None = None,
         policy_dirs: Sequence[Path] = (),
         enforce_new_defaults: bool = True,
+        enforce_scope: bool = True,
         remote: RemoteChecks | None = None,
         reload_interval: float = 1.0,
         monotonic: Callable[[], float] = time.monotonic,
@@ -206,6 +209,7 @@ class OsloAuthorizer(Authorizer):
                 the order of their names, those that begin with a dot left out.
             enforce_new_defaults: Whether a rule that changed in earlier releases
                 holds as it is now, and not also as it was.
+            enforce_scope: Whether rules hold for tokens of their own scopes only.
             remote: How rules ask other services.
             reload_interval: In seconds.
             monotonic: Tells the time, in seconds.
@@ -217,6 +221,7 @@ class OsloAuthorizer(Authorizer):
         self._policy_file = policy_file
         self._policy_dirs = tuple(policy_dirs)
         self._enforce_new_defaults = enforce_new_defaults
+        self._enforce_scope = enforce_scope
         self._remote = remote or RemoteChecks()
         self._reload_interval = reload_interval
         self._monotonic = monotonic
@@ -313,7 +318,7 @@ class OsloAuthorizer(Authorizer):
         # All rules are listed in the documentation of the release that changed them.
         enforcer.suppress_default_change_warnings = True
         enforcer.register_defaults(
-            [_registered(rule.name) for rule in RULES.values()],
+            [_registered(rule.name, scoped=self._enforce_scope) for rule in RULES.values()],
         )
         try:
             if self._policy_file is not None and self._policy_file.exists():
@@ -327,7 +332,7 @@ class OsloAuthorizer(Authorizer):
             raise _unusable("it is not a readable mapping of names to checks") from error
         # From here on no call looks at the files: see load_rules of oslo.policy.
         enforcer.use_conf = False
-        return _Generation(enforcer, signature)
+        return _Generation(enforcer, signature, enforce_scope=self._enforce_scope)
 
     def _configuration(self) -> cfg.ConfigOpts:
         configuration = cfg.ConfigOpts()
@@ -350,7 +355,7 @@ class OsloAuthorizer(Authorizer):
         return configuration
 
 
-def _registered(name: str) -> oslo.RuleDefault:
+def _registered(name: str, *, scoped: bool) -> oslo.RuleDefault:
     rule = RULES[name]
     deprecated = (
         None
@@ -366,7 +371,8 @@ def _registered(name: str) -> oslo.RuleDefault:
         name=name,
         check_str=rule.check,
         description=rule.description,
-        scope_types=list(rule.scope),
+        # Newer releases of oslo.policy have no other way to say that scopes do not count.
+        scope_types=list(rule.scope) if scoped else None,
         deprecated_rule=deprecated,
     )
 

@@ -20,7 +20,6 @@ SWITCHED_ON = {
     "restore": "0c5cdf2f-6fd7-4f96-8d40-2a4fbf4ba0c3",
     "syslog_log_facility": "LOG_LOCAL0",
     "conversion_format": "raw",
-    "enforce_scope": "false",
 }
 
 

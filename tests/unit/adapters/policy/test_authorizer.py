@@ -136,6 +136,18 @@ def test_a_token_for_anything_but_a_project_is_denied_everything(
     assert not any(defaults.allows(rule, context, OWN) for rule in RULES)
 
 
+@pytest.mark.parametrize("system", ["all", None])
+def test_where_scopes_do_not_count_the_rules_alone_decide(
+    tmp_path: Path, system: str | None
+) -> None:
+    file = written(tmp_path, "modify_image: 'role:auditor and system_scope:all'\n")
+    policy = OsloAuthorizer(policy_file=file, enforce_scope=False)
+    context = Context(roles={"admin", "auditor"}, system_scope=system)
+    assert policy.allows("delete_image", context, OWN)
+    assert policy.allows("modify_image", context, OWN) is (system is not None)
+    assert policy.explain("delete_image", context, OWN).holds
+
+
 def test_a_caller_without_a_project_does_not_own_what_nobody_owns(
     defaults: OsloAuthorizer,
 ) -> None:
@@ -281,7 +293,7 @@ OVERRIDES = {
 }
 
 
-def reference(path: Path, *, new_defaults: bool) -> oslo.Enforcer:
+def reference(path: Path, *, new_defaults: bool, scoped: bool) -> oslo.Enforcer:
     """Oslo.policy as its documentation has it, without anything of ours but the data."""
     conf = cfg.ConfigOpts()
     conf([], project="x", default_config_files=[], default_config_dirs=[])
@@ -294,7 +306,7 @@ def reference(path: Path, *, new_defaults: bool) -> oslo.Enforcer:
             oslo.RuleDefault(
                 rule.name,
                 rule.check,
-                scope_types=list(rule.scope),
+                scope_types=list(rule.scope) if scoped else None,
                 deprecated_rule=None
                 if old is None
                 else oslo.DeprecatedRule(
@@ -305,17 +317,21 @@ def reference(path: Path, *, new_defaults: bool) -> oslo.Enforcer:
     return enforcer
 
 
+@pytest.mark.parametrize("scoped", [True, False])
 @pytest.mark.parametrize("new_defaults", [True, False])
 @pytest.mark.parametrize("overrides", [{}, OVERRIDES], ids=["defaults", "overrides"])
 def test_every_answer_is_the_one_that_oslo_policy_gives(
     tmp_path: Path,
     overrides: dict[str, str],
     new_defaults: bool,  # noqa: FBT001 - a parameter
+    scoped: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text("".join(f'"{name}": "{check}"\n' for name, check in overrides.items()))
-    policy = OsloAuthorizer(policy_file=path, enforce_new_defaults=new_defaults)
-    enforcer = reference(path, new_defaults=new_defaults)
+    policy = OsloAuthorizer(
+        policy_file=path, enforce_new_defaults=new_defaults, enforce_scope=scoped
+    )
+    enforcer = reference(path, new_defaults=new_defaults, scoped=scoped)
 
     @settings(max_examples=settings().max_examples // 2)
     @given(context=CONTEXTS, target=TARGETS)
