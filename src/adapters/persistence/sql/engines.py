@@ -6,12 +6,13 @@ without which two of them can lose each other's work.
 """
 
 import importlib.util
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
 from sqlalchemy import event, exc
-from sqlalchemy.engine import URL, Engine
+from sqlalchemy.engine import URL, Dialect, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -94,7 +95,7 @@ def make_engine(url: URL, limits: Limits) -> Engine:
 
 
 def _make(url: URL, limits: Limits, **connect_args: object) -> Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         isolation_level="AUTOCOMMIT",
         # Connections come back in order; see Database.write for the proof.
@@ -109,6 +110,20 @@ def _make(url: URL, limits: Limits, **connect_args: object) -> Engine:
         hide_parameters=True,
         connect_args=connect_args,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(
+        dialect: Dialect, _entry: object, arguments: Sequence[Any], named: Mapping[str, Any]
+    ) -> DBAPIConnection:
+        try:
+            return dialect.connect(*arguments, **named)
+        except TypeError:
+            # What follows the "?" of the URL reaches the driver as it is.
+            raise errors.Misconfigured(
+                "The database connection has an argument that its driver does not know."
+            ) from None
+
+    return engine
 
 
 def _on_connect(engine: Engine, *statements: str) -> Engine:

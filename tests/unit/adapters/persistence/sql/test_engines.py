@@ -2,7 +2,7 @@ import importlib.util
 
 import pytest
 
-from vitrine.adapters.persistence.sql.engines import parse
+from vitrine.adapters.persistence.sql.engines import Limits, make_engine, parse
 from vitrine.adapters.persistence.sql.persistence import open_persistence
 from vitrine.core.errors import Misconfigured
 
@@ -55,3 +55,10 @@ def test_a_missing_driver_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch,
 
 def test_nothing_is_connected_before_the_first_call() -> None:
     open_persistence("postgresql://nobody@127.0.0.1:1/nothing").dispose()
+
+
+def test_an_argument_that_no_driver_knows_is_the_operators_to_mend() -> None:
+    engine = make_engine(parse("mysql://root:secret@127.0.0.1/x?unheard_of=1"), Limits())
+    with pytest.raises(Misconfigured, match="argument") as raised:
+        engine.connect()
+    assert "secret" not in f"{raised.value}"
