@@ -129,6 +129,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     servers.stop()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _servers_rest(served: Servers) -> Iterator[None]:
+    """Keep no more servers running than one module asks for."""
+    yield
+    served.rest()
+
+
 @pytest.fixture
 def server(served: Servers) -> Server:
     """The shared server with Vitrine's defaults and the local identity."""

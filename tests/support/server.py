@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -174,8 +175,7 @@ class Servers:
         arguments: Sequence[str] = (),
     ) -> Server:
         """A running server; shared, so leave it running and its configuration alone."""
-        asked = json.dumps([config, identity, workers, threads, [*arguments]], default=str)
-        key = hashlib.sha256(asked.encode()).hexdigest()[:12]
+        key = self._key(config, identity, workers, threads, arguments)
         server = self._servers.get(key)
         if server is None:
             server = self._servers[key] = Server(
@@ -189,6 +189,29 @@ class Servers:
         if not server.alive:
             server.start()
         return server
+
+    @staticmethod
+    def _key(
+        config: Config | None,
+        identity: str | None,
+        workers: int | None,
+        threads: int | None,
+        arguments: Sequence[str],
+    ) -> str:
+        asked = json.dumps([config, identity, workers, threads, [*arguments]], default=str)
+        return hashlib.sha256(asked.encode()).hexdigest()[:12]
+
+    def rest(self) -> None:
+        """Stop all but the one that most tests share; who asks for one has it started again.
+
+        There are hundreds of configurations, and each server has memory of its own.
+        """
+        common = self._key(None, "local", 1, None, ())
+        running = [server for key, server in self._servers.items() if key != common]
+        if running:
+            # Each takes a moment, to end what it is doing.
+            with ThreadPoolExecutor(len(running)) as pool:
+                list(pool.map(lambda server: server.stop(), running))
 
     def stop(self) -> None:
         """Stop all of them."""
