@@ -122,12 +122,17 @@ def test_room_is_set_aside_for_what_has_a_known_size(tiny: Path) -> None:
     assert files_in(tiny) == []
 
 
-def test_of_two_that_fit_alone_and_not_together_one_is_refused_at_once(tiny: Path) -> None:
+def test_of_two_that_fit_alone_and_not_together_no_more_than_one_begins(tiny: Path) -> None:
     store = store_in(tiny)
     outcomes = at_once(2, lambda _: store.begin(target_for(size=10 * MIB), SERVICE))
-    [writer] = results(outcomes, errors.StoreFull)
-    writer.abort()
+    writers = results(outcomes, errors.StoreFull)
+    # Each may take so much of the room that it is not enough for the other, either.
+    assert len(writers) <= 1
+    for writer in writers:
+        writer.abort()
     assert files_in(tiny) == []
+    # What those who were refused had taken is free again.
+    store.begin(target_for(size=10 * MIB), SERVICE).abort()
 
 
 @pytest.mark.parametrize("place", ["tiny", "large", "tmp_path"])
