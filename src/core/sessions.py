@@ -28,14 +28,14 @@ class Session:
     Attributes:
         id: A UUID.
         kind: What is done. An upload gives an image its only bytes; staging puts them
-            where they wait for their import; a copy adds bytes in one more store, in
-            the course of a job, and decides nothing about the image. A discard deletes
-            bytes that no image names any more; a doubt finds out whether bytes that an
-            image names were deleted after all.
+            where they wait for their import; a copy adds bytes in one more store, or in a
+            place on the way there, in the course of a job, and decides nothing about the
+            image. A discard deletes bytes that no image names any more; a doubt finds out
+            whether bytes that an image names were deleted after all.
         image_id: To whose bytes.
         started_at: UTC.
-        store_id: The store that is written to; None for staging, and for a deletion,
-            which has to do with every store that keeps a copy.
+        store_id: The store that is written to; None for staging, for a copy on the way
+            to stores, and for a deletion, which has to do with every store that keeps a copy.
         key: The name the bytes are kept under; None for a deletion.
         handle: What the store calls the unfinished object, where it gives it a
             name of its own (a multipart upload, a volume); of a discard or

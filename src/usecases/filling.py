@@ -384,7 +384,7 @@ class Filling:
         for place in places:
             session = Session(
                 id=self._ids.new(),
-                kind=SessionKind.STAGE if place.store_id is None else SessionKind.COPY,
+                kind=SessionKind.COPY,
                 image_id=image.id,
                 started_at=self._clock.now(),
                 store_id=place.store_id,

@@ -168,7 +168,7 @@ class Housekeeping:
             return
         target = BlobTarget(session_id=session.id, key=session.key)
         if session.store_id is None:
-            # Nothing says in which; elsewhere nothing has this name.
+            # A job staged it. Nothing says in which place; elsewhere nothing has this name.
             for place in self._staging:
                 place.discard(target)
         else:
