@@ -171,14 +171,19 @@ def write(cluster: Cluster, options: Mapping[str, str], names: Sequence[str]) ->
             fail("Failed to write object: Server has no space for new objects")
         disk["objects"] += [None] * (index + 1 - len(disk["objects"]))
         name = disk["objects"][index] or new_name()
+        if disk["objects"][index] is None:
+            # Objects are the disk's by their names: whoever is killed leaves none behind.
+            disk["objects"][index] = name
+            cluster.load(names[0])
+            cluster.save(disk)
         file = cluster.objects / name
         held = file.read_bytes() if file.exists() else b""
         file.write_bytes(
             held[:start].ljust(start, b"\0") + data.ljust(length, b"\0") + held[start + length :]
         )
-        disk["objects"][index] = name
+        if not cluster.file(names[0]).exists():
+            file.unlink(missing_ok=True)
         cluster.load(names[0])
-        cluster.save(disk)
         offset += length
         if last:
             break
