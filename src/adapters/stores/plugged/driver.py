@@ -3,9 +3,9 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
@@ -15,6 +15,8 @@ from vitrine.core import errors
 from vitrine.ports.stores import Ability, Audience, StoreIdentity
 
 _log: Final = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _ALGORITHM: Final = "md5"  # the digest of it is made in any case, and here nobody needs one
 
@@ -152,7 +154,8 @@ class PluggedDriver:
         """Return the length of a blob in bytes."""
         store = self.ready()
         with self._ours():
-            return int(store.get_size(self._location(store, url), context=_context(identity)))
+            location, context = self._location(store, url), _context(identity)
+            return int(_twice(lambda: store.get_size(location, context=context)))
 
     def get(
         self, url: str, identity: StoreIdentity, offset: int, length: int, *, whole: bool
@@ -165,7 +168,8 @@ class PluggedDriver:
         store = self.ready()
         parts = {} if whole or not self._reads_parts else {"offset": offset, "chunk_size": length}
         with self._ours():
-            data, _ = store.get(self._location(store, url), context=_context(identity), **parts)
+            location, context = self._location(store, url), _context(identity)
+            data, _ = _twice(lambda: store.get(location, context=context, **parts))
         return PluggedData(data, self._ours(), skipped=0 if parts else offset)
 
     def delete(self, url: str, identity: StoreIdentity) -> None:
@@ -262,6 +266,17 @@ class PluggedData:
             close = getattr(each, "close", None)
             if close is not None:
                 close()
+
+
+def _twice(call: Callable[[], _T]) -> _T:
+    """Call once more where a file went away between two looks of a driver.
+
+    Then the driver says so in its own words. What else it misses stays what it is.
+    """
+    try:
+        return call()
+    except FileNotFoundError:
+        return call()
 
 
 def _context(identity: StoreIdentity) -> _Caller:

@@ -296,6 +296,33 @@ def test_the_errors_of_drivers_become_ours(
 
 
 @pytest.mark.parametrize(
+    ("then", "ours"),
+    [
+        (exceptions.NotFound(image="x"), errors.BlobNotFound),
+        (FileNotFoundError("a file of the driver's own"), errors.StoreUnavailable),
+    ],
+    ids=["what it read", "something else"],
+)
+def test_a_file_that_a_driver_misses_is_the_blob_only_where_it_says_so(
+    made_up: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    then: Exception,
+    ours: type[errors.VitrineError],
+) -> None:
+    url, misses = _written(made_up), []
+
+    def called(*_: object) -> None:
+        misses.append(url)
+        raise FileNotFoundError if len(misses) % 2 else then
+
+    monkeypatch.setattr(MadeUp, "_called", called)
+    with pytest.raises(ours):
+        made_up.size(url, SERVICE)
+    with pytest.raises(ours):
+        made_up.open(url, SERVICE)
+
+
+@pytest.mark.parametrize(
     ("theirs", "ours"),
     [
         (exceptions.Duplicate(image="x"), errors.BlobExists),
