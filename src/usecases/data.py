@@ -45,7 +45,7 @@ from vitrine.usecases.audiences import Audiences
 from vitrine.usecases.caching import Caching, Uncached
 from vitrine.usecases.examining import Examiner, Findings
 from vitrine.usecases.gate import Gate
-from vitrine.usecases.metering import Meter, Reservation, check_size
+from vitrine.usecases.metering import Meter, Reservation, check_held, check_size
 from vitrine.usecases.reading import CopyReader
 from vitrine.usecases.sending import Sending, tell_sent
 from vitrine.usecases.units import Unit, Units
@@ -278,13 +278,13 @@ class ImageData:
             source,
             size=upload.target.size,
             largest=self._rules.largest,
-            check=lambda: _check_held(hold),
+            check=lambda: check_held(hold),
             reservations=[upload.reservation],
         )
         self._pump.run(iter(meter), [writer.write, *examination.sinks])
         meter.check_complete()
         findings = examination.finish()
-        _check_held(hold)
+        check_held(hold)
         return writer.commit(), findings
 
     def _activate(self, unit: Unit, upload: _Upload, blob: StoredBlob, findings: Findings) -> None:
@@ -458,11 +458,6 @@ class ImageData:
                 destination=address if download.cached else None,
             ),
         )
-
-
-def _check_held(hold: Hold) -> None:
-    if hold.lost:
-        raise errors.LeaseLost
 
 
 def _abort(writer: BlobWriter, image: Image) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from vitrine.core import errors, quota
 from vitrine.core.quota import Resource
 from vitrine.ports.persistence import Reserve
+from vitrine.ports.work import Hold
 from vitrine.usecases.units import Unit, Units
 
 
@@ -165,3 +166,13 @@ def check_size(size: int | None, largest: int) -> None:
     """
     if size is not None and size > largest:
         raise errors.ImageTooLarge(largest)
+
+
+def check_held(hold: Hold) -> None:
+    """Refuse to go on when the lease is gone.
+
+    Raises:
+        LeaseLost: It is.
+    """
+    if hold.lost:
+        raise errors.LeaseLost

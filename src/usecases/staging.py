@@ -34,7 +34,7 @@ from vitrine.ports.staging import Staging
 from vitrine.ports.stores import BlobTarget, BlobWriter, StoredBlob
 from vitrine.ports.work import Heartbeat, Hold, Pump
 from vitrine.usecases.gate import Gate
-from vitrine.usecases.metering import Meter, Reservation, check_size
+from vitrine.usecases.metering import Meter, Reservation, check_held, check_size
 from vitrine.usecases.units import Unit, Units
 
 _log: Final = logging.getLogger(__name__)
@@ -210,12 +210,12 @@ class ImageStaging:
             source,
             size=stay.target.size,
             largest=self._rules.largest,
-            check=lambda: _check_held(hold),
+            check=lambda: check_held(hold),
             reservations=[stay.reservation],
         )
         self._pump.run(iter(meter), [stay.writer.write])
         meter.check_complete()
-        _check_held(hold)
+        check_held(hold)
         blob = stay.writer.commit()
         stay.decided = True
         self._units.run(lambda unit: self._keep(unit, stay, blob))
@@ -309,11 +309,6 @@ def _waits(image: Image, session: Session) -> bool:
         and image.size is None
         and blob_key(image.id, image.attempts) == session.key
     )
-
-
-def _check_held(hold: Hold) -> None:
-    if hold.lost:
-        raise errors.LeaseLost
 
 
 def _abort(writer: BlobWriter, image: Image) -> None:
