@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import signal
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -450,6 +451,27 @@ def test_a_client_that_the_cluster_shut_out_comes_again(
     assert lone_ceph.contents() == []
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_an_image_that_this_very_client_forgot_to_unlock_can_be_removed(
+    ceph: Ceph, pool: str, store: Store, *, finished: bool
+) -> None:
+    assert isinstance(store, RbdStore)
+    writer = store.begin(target_for(), SERVICE)
+    url = ""
+    if finished:
+        writer.write(b"data")
+        url = writer.commit().url
+    for each in store._writers.values():
+        each.cut_off()
+    [header] = [name for name in ceph.contents(pool) if name.startswith("rbd_header.")]
+    _lock(store, header)
+    if finished:
+        store.delete(url, SERVICE)
+    else:
+        writer.abort()
+    assert ceph.contents(pool) == []
+
+
 def test_a_fork_leaves_the_connection_to_its_parent(ceph: Ceph, pool: str, store: Store) -> None:
     url = put(store, patterned(MIB))
     child = os.fork()
@@ -521,6 +543,19 @@ def _dies(
         for writer in store._writers.values():
             writer.cut_off()
     return False
+
+
+def _lock(store: RbdStore, header: str) -> None:
+    """Lock an image as is left when the cluster does not hear that a writer closed it."""
+
+    def text(value: str) -> bytes:
+        return struct.pack("<I", len(value)) + value.encode()
+
+    exclusive, for_ever, flags = b"\1", bytes(8), b"\0"
+    names = text("rbd_lock"), exclusive, text("auto 1"), text("internal"), text("")
+    body = b"".join(names) + for_ever + flags
+    ioctx = store._cluster.link().ioctx
+    ioctx.execute(header, "lock", "lock", struct.pack("<BBI", 1, 1, len(body)) + body)
 
 
 def _until_it_fails(store: Store, url: str) -> None:

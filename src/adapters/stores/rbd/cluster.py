@@ -86,11 +86,13 @@ class Link:
     Attributes:
         ioctx: The pool.
         fsid: The id of the cluster.
+        client: What the cluster calls this connection.
         features: Of new images, as the cluster wants them.
     """
 
     ioctx: Binding
     fsid: str
+    client: int
     features: int
 
 
@@ -187,6 +189,7 @@ class Cluster:
         return Link(
             ioctx=ioctx,
             fsid=str(handle.get_fsid()),
+            client=int(handle.get_instance_id()),
             # Without this one nothing could be cloned from an image.
             features=features | int(rbd.RBD_FEATURE_LAYERING),
         )

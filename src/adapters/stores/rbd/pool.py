@@ -10,8 +10,12 @@ from vitrine.adapters.stores.rbd.cluster import Binding, Cluster, Link, Refused
 from vitrine.core import errors
 
 _TRASH: Final = "rbd_trash"
+_HEADER: Final = "rbd_header."
 # Names an object that says which session is about to take a name.
 _CLAIM: Final = "vitrine_claim."
+# What Ceph calls the lock of whoever changes an image; its cookie names the holder's watch.
+_LOCK: Final = "rbd_lock"
+_COOKIE: Final = "auto {}"
 
 # How the class "rbd" of the object servers lists snapshots: the newest id, how many, each.
 _SNAPSHOTS: Final = struct.Struct("<QI")
@@ -174,9 +178,42 @@ class Pool:
             self._calls.remove(self._link.ioctx, name)
 
     def throw_away(self, name: str) -> None:
-        """Move an image to the trash: it has an id from then on, and no name."""
+        """Move an image to the trash: it has an id from then on, and no name.
+
+        Raises:
+            BlobInUse: Somebody is changing it.
+        """
+        try:
+            self._throw_away(name)
+        except errors.BlobInUse:
+            with self.opened(name, watch=False) as image:
+                unlocked = self.unlock(image)
+            if not unlocked:
+                raise
+            self._throw_away(name)
+
+    def unlock(self, image: Binding) -> bool:
+        """Give up locks of an image that this very connection holds and forgot.
+
+        It does when the cluster did not hear that an image was closed. Ceph takes a lock
+        from a client that has died, and never from the one that asks.
+
+        Args:
+            image: Just opened.
+
+        Returns:
+            Whether there was one.
+        """
         with self.cluster.calls():
-            self._calls.trash_move(self._link.ioctx, name, 0)
+            lockers = (image.list_lockers() or {}).get("lockers", ())
+            mine = f"client.{self._link.client}"
+            held = {cookie for client, cookie, _address in lockers if client == mine}
+            if not held:
+                return False
+            held -= {_COOKIE.format(each["cookie"]) for each in image.watchers_list()}
+            for cookie in held:
+                self._link.ioctx.unlock(f"{_HEADER}{image.id()}", _LOCK, cookie)
+        return bool(held)
 
     def trash(self) -> list[tuple[str, str]]:
         """Return the ids and former names of what users moved to the trash."""
@@ -237,10 +274,14 @@ class Pool:
         try:
             with self.cluster.calls():
                 _, listed = self._link.ioctx.execute(
-                    f"rbd_header.{image_id}", "rbd", "get_snapcontext", b""
+                    f"{_HEADER}{image_id}", "rbd", "get_snapcontext", b""
                 )
         except errors.BlobNotFound:
             return False
         _newest, count = _SNAPSHOTS.unpack_from(listed)
         ids = listed[_SNAPSHOTS.size : _SNAPSHOTS.size + count * _SNAPSHOT_ID.size]
         return snapshot_id is None or (snapshot_id,) in _SNAPSHOT_ID.iter_unpack(ids)
+
+    def _throw_away(self, name: str) -> None:
+        with self.cluster.calls():
+            self._calls.trash_move(self._link.ioctx, name, 0)

@@ -116,6 +116,7 @@ class Removal:
                 raise errors.StoreUnavailable
             with pool.opened(name) as image:
                 image_id = str(image.id())
+                pool.unlock(image)
                 self._take_name(pool, image, name, snapshot)
         self._purge_patiently(pool, image_id)
 
@@ -177,6 +178,7 @@ class Removal:
             with pool.opened(id=image_id, watch=False) as image:
                 if list(image.watchers_list()):
                     return False
+                pool.unlock(image)
             with pool.opened(id=image_id) as image:
                 self._remove_snapshots(image)
         except errors.BlobNotFound:
