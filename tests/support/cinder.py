@@ -17,7 +17,7 @@ import requests
 
 from tests.support.ceph import Ceph
 from tests.support.processes import Program, answers, free_port
-from tests.support.services import CACHE, PASSWORD, REGION, Keystone, missing
+from tests.support.services import CACHE, PASSWORD, Keystone, missing
 
 Json = Any
 
@@ -239,21 +239,7 @@ class Cinder:
         )
         (self.directory / "cinder.conf").write_text(text)
         if self._listed:
-            self._enter_catalogue()
-
-    def _enter_catalogue(self) -> None:
-        found = self.keystone.call("GET", f"/services?type={_TYPE}")["services"]
-        if not found:
-            fields = {"service": {"type": _TYPE, "name": "cinderv3"}}
-            found = [self.keystone.call("POST", "/services", fields)["service"]]
-        for interface in ("public", "internal", "admin"):
-            endpoint = {
-                "service_id": found[0]["id"],
-                "interface": interface,
-                "region_id": REGION,
-                "url": self.endpoint(),
-            }
-            self.keystone.call("POST", "/endpoints", {"endpoint": endpoint})
+            self.keystone.enter(_TYPE, "cinderv3", self.endpoint())
 
     def _takes_volumes(self) -> bool:
         services = self.call("GET", "/os-services")["services"]

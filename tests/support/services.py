@@ -294,6 +294,21 @@ class Keystone:
         # A catalog comes with a token: who was given one before has the old catalog.
         self._tokens.clear()
 
+    def enter(self, kind: str, name: str, url: str) -> None:
+        """Let the catalog have one more endpoint of a kind of service, on every interface."""
+        found = self._found("service", type=kind)
+        if not found:
+            fields = {"service": {"type": kind, "name": name}}
+            found = [self.call("POST", "/services", fields)["service"]]
+        for interface in ("public", "internal", "admin"):
+            endpoint = {
+                "service_id": found[0]["id"],
+                "interface": interface,
+                "url": url,
+                "region_id": REGION,
+            }
+            self.call("POST", "/endpoints", {"endpoint": endpoint})
+
     def image_endpoint_id(self, interface: str = "public") -> str:
         service = self._id("service", type="image")
         return self._id("endpoint", service_id=service, interface=interface)

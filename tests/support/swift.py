@@ -144,7 +144,8 @@ class Swift:
         if not path.exists():
             validator = keystone.make_user("service", ("service",))
             path.write_text(self._keystone_proxy(keystone, validator))
-            _register(keystone, f"{self.keystone_url}/v1/AUTH_%(project_id)s")
+            url = f"{self.keystone_url}/v1/AUTH_%(project_id)s"
+            keystone.enter("object-store", "swift", url)
         self._start_proxy("keystone-proxy", self.keystone_url, owner)
 
     def kill_proxy(self) -> None:
@@ -362,21 +363,6 @@ def _ini(sections: Json) -> str:
         lines.append(f"[{section}]")
         lines.extend(f"{name} = {value}" for name, value in options.items())
     return "\n".join(lines) + "\n"
-
-
-def _register(keystone: Keystone, url: str) -> None:
-    """Put an object store at *url* into the catalog."""
-    made = keystone.call(
-        "POST", "/services", {"service": {"name": "swift", "type": "object-store"}}
-    )
-    for interface in ("public", "internal", "admin"):
-        endpoint = {
-            "service_id": made["service"]["id"],
-            "interface": interface,
-            "url": url,
-            "region_id": keystone.region,
-        }
-        keystone.call("POST", "/endpoints", {"endpoint": endpoint})
 
 
 def shared_swift(directory: Path, owner: int, keystone: Keystone | None = None) -> Swift:

@@ -2,25 +2,74 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from castellan import key_manager
 from castellan.common import exception, utils
 from castellan.common.credentials.credential import Credential
 from castellan.common.objects.x_509 import X509
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from keystoneauth1.access.service_catalog import ServiceCatalogV3
 from keystoneauth1.exceptions import ClientException
+from keystoneauth1.plugin import BaseAuthPlugin
+from keystoneauth1.session import Session
 from oslo_config import cfg
 from oslo_context.context import RequestContext
 
 from vitrine.adapters.signatures.certificates import (
     Certificates,
+    known_by,
     malformed_certificate,
     no_certificate,
 )
 from vitrine.core.context import Context
 from vitrine.core.errors import KeyManagerUnavailable
 
-_CLIENT_ERRORS = range(400, 500)
+_CLIENT_ERRORS: Final = range(400, 500)
+
+
+class _AsItIs(BaseAuthPlugin):
+    """Passes a token on. Castellan's own would exchange it for another one first.
+
+    Keystone refuses that to tokens of application credentials.
+    """
+
+    def __init__(self, token: str | None, conf: cfg.ConfigOpts) -> None:
+        super().__init__()
+        self._token = token
+        self._conf = conf
+
+    def get_token(self, session: Session, **_kwargs: Any) -> str | None:  # noqa: ANN401 - the library's
+        return self._token
+
+    def get_endpoint(self, session: Session, **wanted: Any) -> str | None:  # noqa: ANN401 - the library's
+        """Look into the caller's catalogue; castellan asks if its configuration does not say."""
+        keystone = str(self._conf["barbican"].auth_endpoint).rstrip("/")
+        headers = {"X-Auth-Token": self._token}
+        answer = session.get(f"{keystone}/auth/catalog", headers=headers, authenticated=False)
+        found = ServiceCatalogV3(answer.json()["catalog"]).url_for(
+            service_type=wanted.get("service_type"),
+            interface=wanted.get("interface"),
+            region_name=wanted.get("region_name"),
+        )
+        return None if found is None else str(found)
+
+
+class _CallerContext(RequestContext):
+    """The caller, as castellan and what it loads know callers."""
+
+    def __init__(self, caller: Context, conf: cfg.ConfigOpts) -> None:
+        super().__init__(
+            auth_token=caller.token,
+            user_id=caller.user_id,
+            project_id=caller.project_id,
+            overwrite=False,
+        )
+        self._plugin = _AsItIs(caller.token, conf)
+
+    def get_auth_plugin(self) -> BaseAuthPlugin:
+        return self._plugin
 
 
 class CastellanCertificates(Certificates):
@@ -43,6 +92,9 @@ class CastellanCertificates(Certificates):
         self._conf.register_opts(utils.credential_opts, group="key_manager")
 
     def get(self, certificate_id: str, caller: Context) -> x509.Certificate:
+        # A client may make a part of an address of it, or take it for a whole one.
+        if certificate_id.lower() not in {str(known := known_by(certificate_id)), known.hex}:
+            raise no_certificate()
         try:
             found = self._manager.get(self._credentials(caller), certificate_id)
         except exception.ManagedObjectNotFoundError:
@@ -54,6 +106,9 @@ class CastellanCertificates(Certificates):
             raise KeyManagerUnavailable from None
         except (exception.CastellanException, ClientException, OSError):
             raise KeyManagerUnavailable from None
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            # It reads keys and certificates itself, and trusts those who put them there.
+            raise malformed_certificate() from None
         if not isinstance(found, X509):
             raise malformed_certificate()
         try:
@@ -62,12 +117,7 @@ class CastellanCertificates(Certificates):
             raise malformed_certificate() from None
 
     def _credentials(self, caller: Context) -> Credential | RequestContext:
-        context = RequestContext(
-            auth_token=caller.token,
-            user_id=caller.user_id,
-            project_id=caller.project_id,
-            overwrite=False,
-        )
+        context = _CallerContext(caller, self._conf)
         if self._conf["key_manager"].auth_type is None:
             return context
         return utils.credential_factory(self._conf, context)

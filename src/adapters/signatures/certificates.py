@@ -34,11 +34,8 @@ class DirectoryCertificates(Certificates):
         self._directory = directory
 
     def get(self, certificate_id: str, caller: Context) -> x509.Certificate:
-        try:
-            # Nothing else of what the caller wrote becomes part of a path.
-            name = str(uuid.UUID(certificate_id))
-        except ValueError:
-            raise no_certificate() from None
+        # Nothing else of what the caller wrote becomes part of a path.
+        name = str(known_by(certificate_id))
         try:
             text = (self._directory / f"{name}.pem").read_bytes()
         except FileNotFoundError:
@@ -52,6 +49,18 @@ class DirectoryCertificates(Certificates):
             return x509.load_pem_x509_certificate(text)
         except ValueError:
             raise malformed_certificate() from None
+
+
+def known_by(certificate_id: str) -> uuid.UUID:
+    """Return the id in one form.
+
+    Raises:
+        SignatureInvalid: It is no UUID, and therefore that of nothing.
+    """
+    try:
+        return uuid.UUID(certificate_id)
+    except ValueError:
+        raise no_certificate() from None
 
 
 def no_certificate() -> SignatureInvalid:

@@ -300,6 +300,8 @@ def test_the_key_manager_is_asked_with_the_callers_token(managed: Signatures) ->
         (lambda: _raise(trouble.KeyManagerError(reason="x"), Denied()), SignatureInvalid),
         (lambda: X509(b"nonsense"), SignatureInvalid),
         (lambda: OpaqueData(b"nonsense"), SignatureInvalid),
+        (lambda: _raise(ValueError("no PEM")), SignatureInvalid),
+        (lambda: _raise(TypeError("it needs a password")), SignatureInvalid),
         (lambda: _raise(trouble.KeyManagerError(reason="x")), KeyManagerUnavailable),
         (lambda: _raise(trouble.Forbidden()), KeyManagerUnavailable),
     ],
@@ -311,6 +313,37 @@ def test_what_the_key_manager_answers_becomes_what_the_caller_can_do_about_it(
     KeyManager.answers[publisher.id] = answer
     with pytest.raises(expected):
         managed.begin(claim(publisher.properties(DATA)), CALLER)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "nonsense",
+        "http://elsewhere/v1/secrets/{}",
+        "{}/payload",
+        "../{}",
+        "urn:uuid:{}",
+        "{{{}}}",
+    ],
+)
+def test_the_key_manager_is_asked_for_nothing_but_uuids(managed: Signatures, name: str) -> None:
+    publisher = signer()
+    named = attrs.evolve(
+        claim(publisher.properties(DATA)), certificate_id=name.format(publisher.id)
+    )
+    assert "no such certificate" in refused(managed, named)
+    assert KeyManager.asked == []
+
+
+def test_an_id_may_be_written_without_dashes_since_some_key_managers_do(
+    managed: Signatures,
+) -> None:
+    publisher = signer()
+    der = publisher.certificate().public_bytes(serialization.Encoding.DER)
+    name = publisher.id.replace("-", "")
+    KeyManager.answers[name] = lambda: X509(der)
+    verify(managed, attrs.evolve(claim(publisher.properties(DATA)), certificate_id=name))
 
 
 def test_base64_may_be_broken_into_lines(signatures: Signatures, tmp_path: Path) -> None:
