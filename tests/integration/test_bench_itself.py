@@ -230,6 +230,26 @@ class TestServer:
             wait_until(lambda: not program.alive, what="the program to end")
         program.kill()
 
+    def test_one_that_is_gone_does_not_take_along_whoever_has_its_number_now(
+        self, tmp_path: Path
+    ) -> None:
+        gone, another = (
+            Program(["sleep", "60"], log_file=tmp_path / f"{name}.log") for name in ("a", "b")
+        )
+        gone.start()
+        gone.kill()
+        another.start()
+        assert gone.process is not None
+        gone.process.pid = another.pid
+        for end in (gone.stop, gone.kill):
+            end()
+            assert another.alive
+        another.stop()
+        gone.start()
+        assert gone.alive
+        gone.stop()
+        assert not gone.alive
+
     def test_the_environment_of_openstack_does_not_reach_it(
         self, make_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -98,6 +98,8 @@ class Program:
         self._env = env
         self._owner = owner or os.getpid()
         self._watchdog: subprocess.Popen[bytes] | None = None
+        # The id of a group that is gone is soon that of another one, which must not be killed.
+        self._gone = False
 
     @property
     def pid(self) -> int:
@@ -113,6 +115,7 @@ class Program:
     def start(self) -> None:
         """Start the command; return at once."""
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        self._gone = False
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -165,11 +168,14 @@ class Program:
         """Kill the whole group at once, as a power cut would; return the exit status."""
         if self.process is None:
             return None
+        if self._gone:
+            return self.process.returncode
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         status = self.process.wait()
         # Orphans of the group are reaped by somebody else: wait for them to be gone.
         wait_until(lambda: not self.pids(), what="the process group to end")
+        self._gone = True
         if self._watchdog is not None:
             self._watchdog.wait()
             self._watchdog = None
