@@ -197,6 +197,24 @@ def test_a_session_that_ends_is_renewed_wherever_it_ends(vsphere: Vsphere, *, si
     assert list(vsphere.contents()) == []
 
 
+def test_a_session_that_ends_while_the_server_works_is_renewed_as_well(vsphere: Vsphere) -> None:
+    store = store_of(vsphere)
+    vsphere.begun = vsphere.end_sessions
+    url = put(store, b"data")
+    assert rest_of(store.open(url, SERVICE)) == b"data"
+    store.delete(url, SERVICE)
+    assert list(vsphere.contents()) == []
+
+
+def test_what_went_wrong_after_the_end_of_a_session_is_told(vsphere: Vsphere) -> None:
+    store = store_of(vsphere)
+    url = put(store, b"data")
+    vsphere.locked.add("image")
+    vsphere.begun = vsphere.end_sessions
+    with pytest.raises(errors.BlobInUse):
+        store.delete(url, SERVICE)
+
+
 def test_one_session_serves_many_calls(vsphere: Vsphere) -> None:
     store = store_of(vsphere)
     for number in range(3):

@@ -60,6 +60,7 @@ class Vsphere:
         ca_file: The certificate that vouches for it, its own.
         capacity: Bytes of each datastore.
         lies_of_room: Whether datastores say that there is room where there is none.
+        begun: Called when a task has begun, before anybody is told of it.
     """
 
     def __init__(self, directory: Path, datastores: Collection[str] = ("ds1",)) -> None:
@@ -70,6 +71,7 @@ class Vsphere:
         self.datastores = tuple(datastores)
         self.capacity = 1 << 40
         self.lies_of_room = False
+        self.begun: Callable[[], None] = lambda: None
         self.lock = threading.Lock()
         self.sessions: set[str] = set()
         self.tasks: dict[str, Exception | None] = {}
@@ -482,6 +484,7 @@ class Interface:
             except vmodl.MethodFault as fault:
                 error = fault
             self._place.tasks[key] = error
+        self._place.begun()
         return vim.Task(key)
 
     def _named(self, arguments: _Arguments, name: str) -> Path:

@@ -150,10 +150,10 @@ class Vsphere:
         self._finish(self._call(begin))
 
     def _finish(self, task: _Remote) -> None:
-        """Wait for the end of a task."""
+        """Wait for the end of a task, which outlives the session that it was begun in."""
         end, pause = time.monotonic() + _SLOWEST, _FIRST_POLL
         while True:
-            info = self._call(lambda _: task.info)
+            info = self._call(lambda content: _within(content, task).info)
             if info.state == vim.TaskInfo.State.success:
                 return
             if info.state == vim.TaskInfo.State.error:
@@ -248,6 +248,13 @@ def _translated() -> Iterator[None]:
 def _check_session(content: _Remote) -> None:
     if content.sessionManager.currentSession is None:
         raise vim.fault.NotAuthenticated
+
+
+def _within(content: _Remote, thing: _Remote) -> _Remote:
+    """Return what *thing* is in the session of *content*: it asks in its own session only."""
+    # Of pyvmomi's names the public ones begin with a line too.
+    stub = content.sessionManager._GetStub()  # noqa: SLF001
+    return type(thing)(thing._GetMoId(), stub)  # noqa: SLF001
 
 
 def _datacenter(content: _Remote, datastore: Datastore) -> _Remote:
