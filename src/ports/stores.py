@@ -4,8 +4,9 @@ A store keeps blobs, whole and unchanging, at locations: URLs in a form of its
 own, the same that Glance writes, so that data of an existing deployment is
 found. Writing is a session in two phases; what was not committed never was.
 
-Any call may raise `StoreUnavailable`. A store is safe to share between threads;
-a writer or a reader belongs to one thread at a time.
+Any call may raise `StoreUnavailable`; where that is the trouble of one blob alone,
+of which the back end has just told, it is `BlobUnreadable`. A store is safe to share
+between threads; a writer or a reader belongs to one thread at a time.
 """
 
 import enum
@@ -168,6 +169,7 @@ class BlobReader(Protocol):
 
         Raises:
             StoreUnavailable: At any piece; what was given so far is right.
+            BlobDamaged: At any piece; what was given so far may be wrong.
         """
         ...
 

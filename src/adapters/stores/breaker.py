@@ -28,9 +28,11 @@ _log: Final = logging.getLogger(__name__)
 class BreakingStore(WrappedStore):
     """Another store, behind a circuit.
 
-    Only `StoreUnavailable` counts as a failure; any other answer is one. That a caller is
-    not let in says nothing of the store. A blob that is being written or read when the
-    circuit opens is written or read on: it fails by itself.
+    Only `StoreUnavailable` counts as a failure; any other answer is one, also that it
+    does not give out this one blob. That a caller is not let in says nothing of the store.
+    A file that was opened is an answer, since what the kernel sends from it is not seen
+    here; any other reader may have put off all questions. A blob that is being written or
+    read when the circuit opens is written or read on: it fails by itself.
     """
 
     def __init__(self, store: Store, circuit: Circuit) -> None:
@@ -57,6 +59,8 @@ class BreakingStore(WrappedStore):
     ) -> BlobReader:
         with self._watch.call(answers=False):
             reader = self._store.open(url, identity, offset=offset, length=length)
+            if reader.fileno() is not None:
+                self._watch.answered()
             return _WatchedReader(reader, self._watch)
 
     def size(self, url: str, identity: StoreIdentity) -> int:
@@ -114,6 +118,9 @@ class _Watch:
             yield
         except errors.CallerNotAdmitted:
             self._circuit.told_nothing(passage)
+            raise
+        except errors.BlobUnreadable:
+            self.answered()
             raise
         except errors.StoreUnavailable:
             if self._circuit.failed(passage):

@@ -23,6 +23,8 @@ from vitrine.core.errors.absence import (
 )
 from vitrine.core.errors.circumstances import (
     ArchiveUnusable,
+    BlobDamaged,
+    BlobUnreadable,
     CacheUnavailable,
     CallerNotAdmitted,
     DeletedMeanwhile,
@@ -129,9 +131,11 @@ __all__ = [
     "ArchiveUnusable",
     "BaseAttributeKept",
     "BeingDeleted",
+    "BlobDamaged",
     "BlobExists",
     "BlobInUse",
     "BlobNotFound",
+    "BlobUnreadable",
     "Broken",
     "CacheDisabled",
     "CacheUnavailable",

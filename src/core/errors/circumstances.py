@@ -194,6 +194,22 @@ class StoreUnavailable(Unavailable):
 
 
 @attrs.define(eq=False)
+class BlobUnreadable(StoreUnavailable):
+    """The store is there, but does not give out the data of this one image."""
+
+    def __str__(self) -> str:
+        return "The store of this image does not give out its data."
+
+
+@attrs.define(eq=False)
+class BlobDamaged(BlobUnreadable):
+    """What the store gave is not what was stored, and some of it may have been used."""
+
+    def __str__(self) -> str:
+        return "The data of this image is damaged in its store."
+
+
+@attrs.define(eq=False)
 class CallerNotAdmitted(StoreUnavailable):
     """The store, or who vouches for its callers, lets this caller in no more; others may be."""
 

@@ -64,6 +64,7 @@ _LOCATIONS: Final[Errors] = (
     errors.ValidationConflict,
     errors.LocationBusy,
     errors.StoreUnavailable,
+    errors.BlobUnreadable,
     errors.CallerNotAdmitted,
 )
 
@@ -237,6 +238,8 @@ OPERATIONS: Final = (
             errors.RangesUnsupported,
             errors.UnsatisfiableRange,
             errors.StoreUnavailable,
+            errors.BlobUnreadable,
+            errors.BlobDamaged,
             errors.CallerNotAdmitted,
         ),
     ),

@@ -12,6 +12,7 @@ from vitrine.core import errors
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
+_ITS_OWN: Final = frozenset({errno.EACCES, errno.EPERM, errno.EIO})
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _NO_SYNC: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
 _KEEP_SIZE: Final = 1  # FALLOC_FL_KEEP_SIZE
@@ -51,6 +52,21 @@ def found() -> Iterator[None]:
         if error.errno in _ABSENT:
             raise errors.BlobNotFound from None
         raise errors.StoreUnavailable from bare(error)
+
+
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """Say of a blob that it alone cannot be read, where that is what an error means.
+
+    Its directory was opened just before, so that the store is there. A handle that is
+    stale, a server that is silent and a process without descriptors are no blob's own.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _ITS_OWN:
+            raise errors.BlobUnreadable from bare(error)
+        raise
 
 
 def length_of(found: os.stat_result) -> int:

@@ -15,6 +15,7 @@ from vitrine.adapters.stores.filesystem.calls import (
     found,
     length_of,
     link,
+    readable,
     reserve,
     sync_names,
 )
@@ -198,7 +199,7 @@ class FilesystemStore(Store):
         directory, name = self._locate(url)
         # Not to be kept waiting by what turns out to be a pipe.
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        with opened(directory) as parent, found():
+        with opened(directory) as parent, found(), readable():
             descriptor = os.open(name, flags, dir_fd=parent)
         try:
             size = length_of(os.fstat(descriptor))
@@ -212,7 +213,7 @@ class FilesystemStore(Store):
 
     def size(self, url: str, identity: StoreIdentity) -> int:
         directory, name = self._locate(url)
-        with opened(directory) as parent, found():
+        with opened(directory) as parent, found(), readable():
             return length_of(os.stat(name, dir_fd=parent, follow_symlinks=False))
 
     def delete(self, url: str, identity: StoreIdentity) -> None:

@@ -124,7 +124,7 @@ class FlakyReader(BlobReader):
         yield from self._reader.pieces()
 
     def fileno(self) -> int | None:
-        return 7
+        return None if self._store.lazy else 7
 
     def close(self) -> None:
         self._reader.close()
@@ -323,7 +323,7 @@ def test_a_caller_who_is_not_let_in_ends_no_row_of_failures(
     assert _is_left_alone(flaky, guarded)
 
 
-@pytest.mark.parametrize("end", ["read", "commit", "call"])
+@pytest.mark.parametrize("end", ["read", "open file", "commit", "call"])
 def test_an_answer_ends_the_row_of_failures(
     flaky: FlakyStore, guarded: BreakingStore, url: str, end: str
 ) -> None:
@@ -334,7 +334,10 @@ def test_an_answer_ends_the_row_of_failures(
                 guarded.check()
         flaky.failure = None
         if end == "read":
+            flaky.lazy = True
             list(guarded.open(url, SERVICE).pieces())
+        elif end == "open file":
+            guarded.open(url, SERVICE).close()
         elif end == "commit":
             guarded.begin(_target(f"key{number}"), SERVICE).commit()
         else:
@@ -347,6 +350,8 @@ def test_an_answer_ends_the_row_of_failures(
     "answer",
     [
         errors.BlobNotFound,
+        errors.BlobUnreadable,
+        errors.BlobDamaged,
         errors.BlobInUse,
         errors.BlobExists,
         errors.StoreFull,
@@ -381,6 +386,49 @@ def test_after_the_pause_one_call_decides(
 
     assert not _fails(guarded.check)
     assert not _fails(guarded.check)
+
+
+def test_a_lazy_opening_ends_no_row_of_failures(
+    flaky: FlakyStore, guarded: BreakingStore, url: str
+) -> None:
+    flaky.lazy, flaky.failure = True, errors.StoreUnavailable
+    for _ in range(THRESHOLD):
+        reader = guarded.open(url, SERVICE)
+        with pytest.raises(errors.StoreUnavailable):
+            list(reader.pieces())
+
+    assert _is_left_alone(flaky, guarded)
+
+
+def test_one_bad_image_among_good_ones_that_the_kernel_sends_refuses_nobody(
+    flaky: FlakyStore, guarded: BreakingStore, clock: Clock, url: str
+) -> None:
+    for second in range(20 * THRESHOLD):
+        clock.now += 1
+        bad = second % 10 == 0
+        flaky.failure = errors.StoreUnavailable if bad else None
+        if bad:
+            with pytest.raises(errors.StoreUnavailable):
+                guarded.open(url, SERVICE)
+        else:
+            guarded.open(url, SERVICE).close()
+
+    assert flaky.asked == 20 * THRESHOLD
+
+
+def test_an_open_file_on_trial_makes_the_next_pause_the_first_again(
+    flaky: FlakyStore, guarded: BreakingStore, clock: Clock, url: str
+) -> None:
+    _open_the_circuit(flaky, guarded)
+    clock.now += PAUSE
+    assert not _is_left_alone(flaky, guarded)
+    clock.now += 2 * PAUSE
+    flaky.failure = None
+    guarded.open(url, SERVICE).close()
+
+    _open_the_circuit(flaky, guarded)
+    clock.now += PAUSE
+    assert not _is_left_alone(flaky, guarded)
 
 
 @pytest.mark.parametrize("reason", [ValueError, errors.CallerNotAdmitted])

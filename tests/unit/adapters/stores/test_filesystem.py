@@ -477,6 +477,18 @@ def _failing(
     monkeypatch.setattr(os, function, fail)
 
 
+def _failing_within(monkeypatch: pytest.MonkeyPatch, function: str, number: int) -> None:
+    """Let a function of `os` fail for whatever is looked up in an open directory."""
+    real = getattr(os, function)
+
+    def fail(*args: object, **options: object) -> object:
+        if options.get("dir_fd") is not None:
+            raise OSError(number, os.strerror(number), "/a/secret/path")
+        return real(*args, **options)
+
+    monkeypatch.setattr(os, function, fail)
+
+
 def _assert_no_path_is_told(error: BaseException) -> None:
     shown: BaseException | None = error
     while shown is not None:
@@ -664,6 +676,34 @@ def test_a_blob_that_cannot_be_opened_is_a_store_that_is_away(
         with pytest.raises(errors.StoreUnavailable) as raised:
             act(url, SERVICE)
         _assert_no_path_is_told(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (errno.EACCES, errors.BlobUnreadable),
+        (errno.EPERM, errors.BlobUnreadable),
+        (errno.EIO, errors.BlobUnreadable),
+        (errno.ESTALE, errors.StoreUnavailable),
+        (errno.ETIMEDOUT, errors.StoreUnavailable),
+        (errno.EMFILE, errors.StoreUnavailable),
+    ],
+)
+def test_a_file_that_cannot_be_read_in_a_directory_that_can_is_no_store_that_is_away(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    expected: type[errors.StoreUnavailable],
+) -> None:
+    store = store_in(tmp_path)
+    url = put(store, "key")
+    for function, act in (("open", store.open), ("stat", store.size)):
+        _failing_within(monkeypatch, function, number)
+        with pytest.raises(errors.StoreUnavailable) as raised:
+            act(url, SERVICE)
+        assert type(raised.value) is expected
+        _assert_no_path_is_told(raised.value)
+        monkeypatch.undo()
 
 
 def test_a_read_that_fails_is_a_store_that_is_away(
