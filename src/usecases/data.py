@@ -234,6 +234,7 @@ class ImageData:
             project=owner,
             resource=Resource.SIZE_TOTAL,
             limit=self._limits.of(owner, Resource.SIZE_TOTAL),
+            step=lambda unit: unit.do(HoldLease(session.id, holder)),
         )
         reservation.begin(unit, size)
         unit.tell_image(EventType.IMAGE_UPDATE, image)

@@ -9,10 +9,6 @@ from vitrine.ports.work import Hold
 from vitrine.usecases.units import Unit, Units
 
 
-def _nothing(_unit: Unit) -> None:
-    """Add nothing to a unit."""
-
-
 class Reservation:
     """What a session holds back of one resource of a project while its bytes come.
 
@@ -29,7 +25,7 @@ class Reservation:
         project: str,
         resource: Resource,
         limit: int | None,
-        step: Callable[[Unit], None] = _nothing,
+        step: Callable[[Unit], None],
     ) -> None:
         """Hold nothing back yet.
 
@@ -39,8 +35,9 @@ class Reservation:
             project: From whom.
             resource: Of what; counted in bytes.
             limit: How much there may be, None for any; then nothing is ever held back.
-            step: Adds to each unit on the way what it is to be carried out with, such
-                as the proof that a lease still is the session's.
+            step: Adds to each unit on the way the proof that the lease still is the
+                session's. Of a session that was ended meanwhile, nobody would ever
+                give back what is held.
         """
         self._units = units
         self._session_id = session_id

@@ -187,6 +187,7 @@ class ImageStaging:
             project=owner,
             resource=Resource.STAGE_TOTAL,
             limit=self._limits.of(owner, Resource.STAGE_TOTAL),
+            step=lambda unit: unit.do(HoldLease(session.id, holder)),
         )
         reservation.begin(unit, size)
         unit.tell_image(EventType.IMAGE_UPDATE, image)
