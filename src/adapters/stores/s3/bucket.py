@@ -21,6 +21,18 @@ _CONNECTIONS: Final = 128  # kept open; more than a worker has threads
 _SESSION: Final = "vitrine-session"  # the metadata that says who wrote an object
 
 _ABSENT: Final = frozenset({"404", "NoSuchBucket", "NoSuchKey", "NoSuchUpload"})
+_WITHHELD: Final = frozenset(
+    {
+        "403",  # to HEAD nothing more is said
+        "AccessDenied",
+        "InvalidObjectState",  # it is in an archive
+        "InvalidRequest",  # it is encrypted with a key of somebody else's
+        "KMS.DisabledException",
+        "KMS.KMSInvalidStateException",
+        "KMS.NotFoundException",
+        "PreconditionFailed",  # it is another one by now
+    }
+)
 _NO_PART: Final = frozenset({"416", "InvalidRange"})
 _FULL: Final = frozenset({"507", "EntityTooLarge", "InsufficientStorage", "QuotaExceeded"})
 _TAKEN: Final = frozenset({"412", "PreconditionFailed", "ConditionalRequestConflict"})
@@ -136,6 +148,17 @@ class Bucket:
             return Found(size=answer["ContentLength"], session=session)
         return None
 
+    def size(self, key: str) -> int:
+        """Return the length of the object under *key* in bytes.
+
+        Raises:
+            BlobNotFound: There is no such object.
+            BlobUnreadable: The service does not tell of this one.
+        """
+        with _translated(), _of_one():
+            size: int = self._calls().head_object(Bucket=self._name, Key=key)["ContentLength"]
+            return size
+
     def open(self, key: str, part: str | None = None, etag: str | None = None) -> Stream | None:
         """Ask for an object; None where it has no such part.
 
@@ -146,10 +169,11 @@ class Bucket:
 
         Raises:
             BlobNotFound: There is no such object.
+            BlobUnreadable: The service does not give out this one.
         """
         wanted = {"Range": part, "IfMatch": etag}
         given = {name: value for name, value in wanted.items() if value is not None}
-        with _translated():
+        with _translated(), _of_one():
             try:
                 answer = self._calls().get_object(Bucket=self._name, Key=key, **given)
             except ClientError as error:
@@ -344,6 +368,24 @@ def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def _log_code(code: str) -> None:
+    # The code alone: the rest of the answer names keys and accounts.
+    _log.warning("An S3 service answered %s.", code)
+
+
+@contextlib.contextmanager
+def _of_one() -> Iterator[None]:
+    """Turn what the service says of the one object that is read into our error."""
+    try:
+        yield
+    except ClientError as error:
+        code = _code(error)
+        if code not in _WITHHELD:
+            raise
+        _log_code(code)
+        raise errors.BlobUnreadable from None
+
+
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
     """Turn the library's errors into ours."""
@@ -353,8 +395,7 @@ def _translated() -> Iterator[None]:
         code = _code(error)
         if code in _ABSENT:
             raise errors.BlobNotFound from None
-        # The code alone: the rest of it names keys and accounts.
-        _log.warning("An S3 service answered %s.", code)
+        _log_code(code)
         if code in _FULL:
             raise errors.StoreFull from None
         raise errors.StoreUnavailable from None

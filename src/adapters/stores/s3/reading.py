@@ -16,10 +16,10 @@ def open_reader(bucket: Bucket, key: str, offset: int, length: int | None) -> Bl
 
     Raises:
         BlobNotFound: There is none.
+        BlobUnreadable: The service does not give it out.
     """
     if length == 0:
-        if bucket.find(key) is None:
-            raise errors.BlobNotFound
+        bucket.size(key)
         return S3Reader(bucket, key, offset, None)
     whole = offset == 0 and length is None
     # From the end on there is no part, and so no answer.

@@ -125,10 +125,7 @@ class S3Store(Store):
         return open_reader(self._bucket, self._key(url), offset, length)
 
     def size(self, url: str, identity: StoreIdentity) -> int:
-        found = self._bucket.find(self._key(url))
-        if found is None:
-            raise errors.BlobNotFound
-        return found.size
+        return self._bucket.size(self._key(url))
 
     def delete(self, url: str, identity: StoreIdentity) -> None:
         key = self._key(url)

@@ -85,6 +85,61 @@ def test_a_service_that_refuses_is_asked_a_few_times_at_most_and_not_quoted(
     assert caplog.messages == [f"An S3 service answered {code}."]
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, "AccessDenied"),
+        (403, "InvalidObjectState"),
+        (400, "InvalidRequest"),
+        (400, "KMS.DisabledException"),
+        (412, "PreconditionFailed"),
+    ],
+)
+def test_what_a_service_says_of_one_object_is_not_said_of_the_store(
+    far: Origin, caplog: pytest.LogCaptureFixture, status: int, code: str
+) -> None:
+    far.answers[KEY] = failing(status, code)
+    with pytest.raises(errors.BlobUnreadable) as raised:
+        open_reader(bucket_at(far.url("")), "key", 2, 3)
+    assert raised.value.__suppress_context__
+    assert caplog.messages == [f"An S3 service answered {code}."]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, "SignatureDoesNotMatch"),
+        (403, "InvalidAccessKeyId"),
+        (403, "RequestTimeTooSkewed"),
+        (403, "AccountProblem"),
+        (400, "ExpiredToken"),
+        (401, "Unauthorized"),
+        (503, "SlowDown"),
+    ],
+)
+def test_what_a_service_says_of_the_store_is_not_said_of_one_object(
+    far: Origin, status: int, code: str
+) -> None:
+    far.answers[KEY] = failing(status, code)
+    with pytest.raises(errors.StoreUnavailable) as raised:
+        open_reader(bucket_at(far.url("")), "key", 0, None)
+    assert not isinstance(raised.value, errors.BlobUnreadable)
+
+
+def test_an_object_that_may_not_even_be_looked_at_has_no_size_and_takes_no_other_with_it(
+    far: Origin,
+) -> None:
+    far.answers[KEY] = failing(403, "AccessDenied")
+    bucket = bucket_at(far.url(""))
+    with pytest.raises(errors.BlobUnreadable):
+        bucket.size("key")
+    with pytest.raises(errors.BlobUnreadable):
+        open_reader(bucket, "key", 0, 0)
+    with pytest.raises(errors.StoreUnavailable) as raised:
+        bucket.find("key")
+    assert not isinstance(raised.value, errors.BlobUnreadable)
+
+
 class Calls:
     """The library's client, which answers what a test says."""
 
