@@ -18,9 +18,11 @@ def make_identity(settings: Settings) -> IdentityProvider:
         Misconfigured: What that takes is not configured, or not installed.
     """
     provider = _plain_identity(settings)
-    if not settings.api.allow_anonymous_access:
+    kind = settings.identity.kind
+    # Where everybody is an administrator, nobody is less for lack of a token.
+    if kind is IdentityKind.NONE or not settings.api.allow_anonymous_access:
         return provider
-    by_token = settings.identity.kind is not IdentityKind.TRUSTED
+    by_token = kind is not IdentityKind.TRUSTED
     return AnonymousAllowed(provider, tokens_only=by_token)
 
 

@@ -18,6 +18,8 @@ from vitrine.adapters.limits.keystone import KeystoneLimits
 from vitrine.adapters.stores.breaker import BreakingStore
 from vitrine.bootstrap import Container
 from vitrine.core import errors
+from vitrine.core.context import Context
+from vitrine.ports.identity import Credentials, Request
 
 AWAY = "10.255.255.1"  # a network that is nowhere
 S3 = {
@@ -173,3 +175,16 @@ def test_tasks_at_once_are_as_many_as_every_option_allows(
 ) -> None:
     jobs = _container(_settings(tmp_path, text)).jobs()
     assert jobs._most == together
+
+
+@pytest.mark.contract("AUTH-003")
+@pytest.mark.parametrize("token", [None, "junk"])
+def test_nobody_is_anonymous_where_everybody_is_an_administrator(
+    tmp_path: Path, token: str | None
+) -> None:
+    text = "identity = none\n[DEFAULT]\nallow_anonymous_access = true\n"
+    identity = _container(_settings(tmp_path, text)).identity()
+
+    caller = identity.identify(Credentials(token=token), Request(method="GET", path="/v2/images"))
+
+    assert caller == Context(roles=frozenset({"admin"}))

@@ -163,7 +163,14 @@ def _token_cache(configuration: Configuration) -> str | None:
 
 
 def idle(configuration: Configuration, settings: IdentitySettings) -> Iterator[str]:
-    """Yield what somebody set about the shared token cache, and what is not used."""
+    """Yield what somebody set about callers, and what is not used."""
+    if settings.kind is IdentityKind.NONE and configuration.section("DEFAULT").flag(
+        "allow_anonymous_access"
+    ):
+        yield (
+            "[DEFAULT] allow_anonymous_access has no effect: identity is none, "
+            "so that everybody is administrator."
+        )
     values = configuration.section("keystone_authtoken")
     for option in values.options:
         if option.startswith("memcache_pool_") and values.is_set(option):

@@ -122,6 +122,15 @@ def test_an_open_door_is_mentioned(load_text: Load, identity: str) -> None:
     assert load_text(text + "[::1]:9292").warnings == ()
 
 
+def test_anonymous_callers_who_are_administrators_are_mentioned(load_text: Load) -> None:
+    text = "[DEFAULT]\nallow_anonymous_access = true\n[vitrine]\nidentity = "
+
+    (warning,) = load_text(text + "none").warnings
+
+    assert "allow_anonymous_access" in warning
+    assert load_text(text + "local").warnings == ()
+
+
 def test_a_policy_file_that_is_named_and_not_there_is_mentioned(load_text: Load) -> None:
     settings = load_text("[oslo_policy]\npolicy_file = rules.yaml\n")
 
