@@ -13,7 +13,6 @@ from vitrine.core.importing import ImportPlan, Method, check_status
 from vitrine.core.jobs import Job, holder_of
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session
-from vitrine.core.signatures import signature_of
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.limits import Limits
 from vitrine.ports.persistence import Persistence
@@ -21,6 +20,7 @@ from vitrine.ports.staging import Staging
 from vitrine.ports.stores import StoreIdentity, Stores
 from vitrine.usecases.callers import Callers
 from vitrine.usecases.discarding import Discarding, taken_off
+from vitrine.usecases.examining import check_signed
 from vitrine.usecases.jobs import Interrupted, Work
 from vitrine.usecases.preparing import Preparations
 from vitrine.usecases.sources import CopySource, Source, staged_key
@@ -131,8 +131,7 @@ class Beginning:
             return image.import_begun_again(now), {}
         check_status(image, plan.method)
         begun = source.describe(image).import_begun(now)
-        if self._signed and signature_of(begun.properties) is None:
-            raise errors.SignatureRequired(image.id)
+        check_signed(begun, required=self._signed)
         resource = Resource.COUNT_UPLOADING
         return begun, {resource: self._limits.of(owner, resource)}
 

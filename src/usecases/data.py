@@ -16,7 +16,6 @@ from vitrine.core.images.image import Image, Location
 from vitrine.core.images.status import Status
 from vitrine.core.quota import Resource
 from vitrine.core.sessions import Session, SessionKind, blob_key
-from vitrine.core.signatures import signature_of
 from vitrine.ports.clock import Clock, Ids
 from vitrine.ports.inspection import Inspector
 from vitrine.ports.limits import Limits
@@ -43,7 +42,7 @@ from vitrine.ports.stores import (
 from vitrine.ports.work import Heartbeat, Hold, Pump
 from vitrine.usecases.audiences import Audiences
 from vitrine.usecases.caching import Caching, Uncached
-from vitrine.usecases.examining import Examiner, Findings
+from vitrine.usecases.examining import Examiner, Findings, check_signed
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.metering import Meter, Reservation, check_held, check_size
 from vitrine.usecases.reading import CopyReader
@@ -214,8 +213,7 @@ class ImageData:
         self, unit: Unit, context: Context, before: Image, store: Store, size: int | None
     ) -> _Upload:
         image = before.saving(self._clock.now())
-        if self._rules.signed and signature_of(image.properties) is None:
-            raise errors.SignatureRequired(image.id)
+        check_signed(image, required=self._rules.signed)
         owner = image.owner or ""
         session = Session(
             id=self._ids.new(),

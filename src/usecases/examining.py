@@ -6,6 +6,7 @@ from typing import Final
 
 import attrs
 
+from vitrine.core import errors
 from vitrine.core.context import Context
 from vitrine.core.digests import Digests, Fingerprint
 from vitrine.core.images.formats import FormatRules, judge, needs_inspection
@@ -114,3 +115,13 @@ class Examiner:
         """Begin to look at bytes that were found good before, and only have to be the same."""
         algorithm = self._algorithm if image.digest is None else image.digest.algorithm
         return Examination(image, Digests(algorithm), self._formats, None, None)
+
+
+def check_signed(image: Image, *, required: bool) -> None:
+    """Refuse an image that does not say how its data is signed, where that is *required*.
+
+    Raises:
+        SignatureRequired: It does not say all of it.
+    """
+    if required and signature_of(image.properties) is None:
+        raise errors.SignatureRequired(image.id)

@@ -44,7 +44,7 @@ from vitrine.usecases.beginning import Beginning
 from vitrine.usecases.callers import Callers
 from vitrine.usecases.copying import Batch, Copy, Place, Refused, abort
 from vitrine.usecases.discarding import Discarding
-from vitrine.usecases.examining import Examiner, Findings
+from vitrine.usecases.examining import Examination, Examiner, Findings, check_signed
 from vitrine.usecases.jobs import Interrupted, Work
 from vitrine.usecases.metering import Meter, Reservation, check_size
 from vitrine.usecases.preparing import Preparations, Prepared, differences
@@ -430,10 +430,7 @@ class Filling:
     def _write(self, run: _Import, batch: Batch, transfer: Transfer) -> "_Found | None":
         """Write and look at all bytes; return None if no store took them."""
         image = run.image
-        if image.status in _HAS_DATA:
-            examination = self._examiner.begin_to_hash(image)
-        else:
-            examination = self._examiner.begin(run.prepared(image), run.caller)
+        examination = self._examination(run)
         try:
             batch.begin()
             received = self._pass(run, batch, transfer, examination.sinks)
@@ -449,6 +446,21 @@ class Filling:
                 raise next(iter(batch.failures.values())) from None
             return None
         return found
+
+    def _examination(self, run: _Import) -> Examination:
+        """Begin to look at the data of the image as it is by now.
+
+        Raises:
+            SignatureRequired: It was signed when the import began, perhaps, and is not any more.
+            SignatureInvalid, KeyManagerUnavailable: See `Examiner.begin`.
+        """
+        if run.image.status in _HAS_DATA:
+            return self._examiner.begin_to_hash(run.image)
+        image = run.prepared(run.image)
+        # Whoever may change the image could do so while the data came to the staging place,
+        # while another store failed, or before this process took over.
+        check_signed(image, required=self._rules.signed)
+        return self._examiner.begin(image, run.caller)
 
     def _pass(self, run: _Import, batch: Batch, transfer: Transfer, sinks: Sequence[Sink]) -> int:
         """Let all bytes go by; return how many there were."""

@@ -13,6 +13,7 @@ from tests.support.house import ADMIN, DEMO, House
 from vitrine.adapters.stores.memory import MemoryStore
 from vitrine.core import errors
 from vitrine.core.events import Event, EventType
+from vitrine.core.images.changes import Change, Op
 from vitrine.core.images.image import Image
 from vitrine.core.images.status import Status
 from vitrine.core.importing import FAILED, PENDING, ImportRequest, Method, read_import
@@ -348,18 +349,27 @@ def test_bytes_of_another_format_are_refused(method: Method) -> None:
     assert is_tidy(house)
 
 
-@pytest.mark.parametrize("method", [DIRECT, WEB])
-@pytest.mark.parametrize("good", [True, False])
-def test_a_signature_is_verified(method: Method, *, good: bool) -> None:
-    house = House()
-    value = hashlib.sha256(DATA).hexdigest() if good else "0" * 64
-    signature = {
-        "img_signature": value,
+def signature(data: bytes) -> Mapping[str, str]:
+    """Return the properties of an image that is signed as `PlainSignatures` takes it."""
+    return {
+        "img_signature": hashlib.sha256(data).hexdigest(),
         "img_signature_hash_method": "SHA-256",
         "img_signature_key_type": "RSA-PSS",
         "img_signature_certificate_uuid": "here",
     }
-    image = ready(house, method, properties=signature)
+
+
+def unsign(house: House, image_id: str) -> None:
+    """Take the signature away, as whoever owns the image may at any time."""
+    change = Change(op=Op.REMOVE, path=("img_signature",))
+    house.images.change(DEMO, image_id, (change,))
+
+
+@pytest.mark.parametrize("method", [DIRECT, WEB])
+@pytest.mark.parametrize("good", [True, False])
+def test_a_signature_is_verified(method: Method, *, good: bool) -> None:
+    house = House()
+    image = ready(house, method, properties=signature(DATA if good else b"something else"))
 
     job = run(house, image.id, method)
 
@@ -379,6 +389,64 @@ def test_an_image_without_a_signature_is_refused_where_all_must_have_one() -> No
     assert job.message == str(errors.SignatureRequired(image.id))
     assert house.stored(image.id).status is Status.QUEUED
     assert not house.fetcher.fetched
+
+
+@pytest.mark.parametrize("method", [DIRECT, WEB])
+def test_a_signature_that_is_taken_away_while_a_store_fails_is_missed_before_the_next(
+    method: Method,
+) -> None:
+    class Meanwhile(FailingStore):
+        def fail(self, step: str) -> None:
+            if step == self.step and self.failures:
+                unsign(house, image.id)
+            super().fail(step)
+
+    house = House(stores=two(first=Meanwhile("first")), rules=DataRules(signed=True))
+    image = ready(house, method, properties=signature(b"something else"))
+
+    job = run(house, image.id, method, stores=["first", "second"], all_stores_must_succeed=False)
+
+    assert job.message == str(errors.SignatureRequired(image.id))
+    assert house.stored(image.id).status is Status.QUEUED
+    assert keys(house) == {"first": [], "second": []}
+    assert is_tidy(house)
+
+
+@pytest.mark.parametrize("method", [DIRECT, WEB])
+def test_a_signature_that_is_taken_away_between_two_processes_is_missed_by_the_second(
+    method: Method,
+) -> None:
+    class Stopping(FailingStore):
+        def fail(self, step: str) -> None:
+            if step == self.step and self.failures:
+                self.failures -= 1
+                house.runs.stop()
+
+    stores = {"memory": Stopping("memory")}
+    house = House(stores=stores, rules=DataRules(signed=True))
+    image = ready(house, method, properties=signature(b"something else"))
+    ask(house, image.id, method)
+    (job_id,) = house.runs.due(10)
+    assert house.run_jobs() == 0
+    unsign(house, image.id)
+
+    other = House(
+        persistence=house.persistence,
+        stores=stores,
+        clock=house.clock,
+        ids=house.ids,
+        staging=house.staging,
+        fetcher=house.fetcher,
+        rules=DataRules(signed=True),
+    )
+    assert other.run_jobs() == 1
+
+    job = other.persistence.jobs.get(job_id)
+    assert job is not None
+    assert job.message == str(errors.SignatureRequired(image.id))
+    assert other.stored(image.id).status is Status.QUEUED
+    assert keys(other) == {"memory": []}
+    assert is_tidy(other)
 
 
 def test_a_download_that_is_larger_than_any_image_may_be_is_cut_off() -> None:
@@ -696,6 +764,26 @@ def test_steps_change_the_data_and_the_image_before_it_is_active(method: Method)
     assert active.properties["reversed"] == active.properties["adorned"] == "yes"
     assert house.bytes_of(image.id) == REVERSED
     assert len(active.locations) == 2
+    assert is_tidy(house)
+
+
+def test_a_signature_that_is_taken_away_while_data_is_staged_for_steps_is_missed_after_them() -> (
+    None
+):
+    house = with_reversal(rules=DataRules(signed=True))
+    image = ready(house, WEB, properties=signature(b"something else"))
+
+    def meanwhile() -> None:
+        house.fetcher.pages[URL].on_piece = lambda: None
+        unsign(house, image.id)
+
+    house.fetcher.pages[URL].on_piece = meanwhile
+
+    job = run(house, image.id, WEB)
+
+    assert job.message == str(errors.SignatureRequired(image.id))
+    assert house.stored(image.id).status is Status.QUEUED
+    assert keys(house) == {"memory": []}
     assert is_tidy(house)
 
 
