@@ -78,7 +78,7 @@ class Discarding:
         """
         sessions: list[Session] = []
         for location in locations:
-            store = self._store(location, image)
+            store = self.store_of(location, image)
             if store is not None and Ability.DELETE in store.abilities:
                 session = Session(
                     id=self._ids.new(),
@@ -92,7 +92,11 @@ class Discarding:
                 sessions.append(session)
         return tuple(sessions)
 
-    def _store(self, location: Location, image: Image) -> Store | None:
+    def store_of(self, location: Location, image: Image) -> Store | None:
+        """Return the store that keeps a copy of *image*; None if it is not there any more.
+
+        Then nobody can delete the copy, and it is left where it is.
+        """
         try:
             return self._stores.of(location)
         except errors.StoreUnavailable:

@@ -6,7 +6,8 @@ store refused. Whoever finds an intent without a living owner goes on from there
 
 Bytes that another image names stay. Since that one may be deleted at the same moment,
 they are looked at once more when this image is no more. And where a store does not
-answer, it is not known whether it deleted the bytes: it is asked until it says so.
+answer, it is not known whether it deleted the bytes: it is asked until it says so. One
+that the operator took away would never answer: the bytes there are left alone.
 """
 
 import logging
@@ -141,8 +142,8 @@ class Removal:
                 while left:
                     if hold.lost:
                         raise errors.LeaseLost
-                    asked, store = False, self._stores.of(left[0])
-                    if Ability.DELETE in store.abilities:
+                    asked, store = False, self._discarding.store_of(left[0], image)
+                    if store is not None and Ability.DELETE in store.abilities:
                         asked = True
                         fate = self._blobs.delete(
                             store, left[0].url, identity, image.id, besides=image.id

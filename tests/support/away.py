@@ -12,7 +12,8 @@ class LeavingStore(MemoryStore):
 
     Attributes:
         away: Whether it is.
-        asked: What to call before what is done to unfinished blobs, by the method's name.
+        asked: What to call before a deletion, and before what is done to unfinished blobs,
+            by the method's name.
     """
 
     def __init__(self, store_id: str) -> None:
@@ -35,6 +36,14 @@ class LeavingStore(MemoryStore):
         self.ask("discard")
         super().discard(target, handle, identity)
         self.finish(target.session_id)
+
+    def delete(self, url: str, identity: StoreIdentity) -> None:
+        self.ask("delete")
+        super().delete(url, identity)
+
+    def size(self, url: str, identity: StoreIdentity) -> int:
+        self.answer()
+        return super().size(url, identity)
 
     def ask(self, act: str) -> None:
         """Be asked to do something, and answer."""

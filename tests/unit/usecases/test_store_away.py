@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import attrs
 import pytest
 
 from tests.support.away import LeavingStore
 from tests.support.house import DEMO, TTL, House, pieces
 from vitrine.core import errors
 from vitrine.core.events import EventType, Priority
+from vitrine.core.images.image import Image
 from vitrine.core.images.status import Status
 from vitrine.core.quota import Resource
 from vitrine.ports.persistence import Usage
@@ -179,14 +181,74 @@ def test_bytes_of_an_image_that_is_deleted_meanwhile_go_too(
 def test_a_store_that_the_operator_took_away_keeps_no_image_from_a_second_upload(
     house: House,
     far: LeavingStore,
-    near: LeavingStore,
     prepare: Callable[[House, str, LeavingStore], None],
 ) -> None:
     image = house.create()
     prepare(house, image.id, far)
-    smaller = House(
-        persistence=house.persistence, stores={"near": near}, clock=house.clock, ids=house.ids
-    )
+    smaller = without("far", house)
     assert smaller.housekeeping.run() == 0
     smaller.upload(image.id, DATA)
     assert smaller.bytes_of(image.id) == DATA
+
+
+def without(store_id: str, house: House) -> House:
+    """Return the service after the operator took a store away."""
+    stores = {name: store for name, store in house.stores.items() if name != store_id}
+    return House(persistence=house.persistence, stores=stores, clock=house.clock, ids=house.ids)
+
+
+def in_both(house: House) -> Image:
+    """Return an image with a copy in each store."""
+    image = house.create()
+    house.upload(image.id, DATA, store_id="near")
+    other = house.create()
+    house.upload(other.id, DATA, store_id="far")
+    before = house.stored(image.id)
+    both = (*house.stored(other.id).locations, *before.locations)
+    house.units.run(lambda unit: unit.save(before, attrs.evolve(before, locations=both)))
+    house.images.delete(DEMO, other.id)
+    return house.stored(image.id)
+
+
+def test_an_image_is_deleted_though_one_of_its_stores_was_taken_away(
+    house: House, far: LeavingStore, near: LeavingStore
+) -> None:
+    image = in_both(house)
+    smaller = without("far", house)
+    smaller.images.delete(DEMO, image.id)
+    deleted = smaller.stored(image.id)
+    assert (deleted.status, deleted.locations) == (Status.DELETED, ())
+    assert (len(far.contents()), len(near.contents())) == (1, 0)
+    assert house.persistence.ledger.usage("demo")[Resource.SIZE_TOTAL] == Usage()
+    assert sessions_of(smaller) == 0
+
+
+def test_a_deletion_is_completed_though_the_store_was_taken_away_meanwhile(
+    house: House, far: LeavingStore
+) -> None:
+    image = house.create()
+    house.upload(image.id, DATA, store_id="far")
+
+    def die() -> None:
+        raise PowerCut
+
+    far.asked["delete"] = die
+    with pytest.raises(PowerCut):
+        house.images.delete(DEMO, image.id)
+    house.clock.advance(TTL)
+    smaller = without("far", house)
+    assert smaller.housekeeping.run() == 1
+    assert smaller.stored(image.id).status is Status.DELETED
+    assert len(far.contents()) == 1
+    assert sessions_of(smaller) == 0
+
+
+def test_an_image_whose_store_is_enabled_and_away_is_not_deleted(
+    house: House, far: LeavingStore
+) -> None:
+    image = house.create()
+    house.upload(image.id, DATA, store_id="far")
+    far.away = True
+    with pytest.raises(errors.StoreUnavailable):
+        house.images.delete(DEMO, image.id)
+    assert house.stored(image.id).status is Status.ACTIVE
