@@ -171,7 +171,7 @@ class Images:
             unit.tell_image(EventType.IMAGE_CREATE, created)
             return created
 
-        return self._gate.shown(context, self._units.run(story))
+        return self._gate.shown(context, ImageRecord(image=self._units.run(story)))
 
     def _count_limits(self, owner: str | None) -> Mapping[Resource, int | None]:
         """Return the limits on counts, having refused what is full already."""
@@ -196,8 +196,9 @@ class Images:
         found = self._gate.look(context, image_id)
         record = self._gate.repaired(found)
         self._gate.require(context, record, policy.GET_IMAGE)
-        image = record.image if record is found else self._repair(context, record)
-        return self._gate.shown(context, image)
+        if record is not found:
+            record = attrs.evolve(record, image=self._repair(context, record))
+        return self._gate.shown(context, record)
 
     def _repair(self, context: Context, record: ImageRecord) -> Image:
         """Remember how the locations of an image should be written, if the caller may write.
@@ -249,9 +250,9 @@ class Images:
             return Page(images=())
         found = self._persistence.images.page(query)
         allowed = self._gate.filter(context)
-        images = tuple(record.image for record in found if allowed(record))
+        images = tuple(self._gate.shown(context, record) for record in found if allowed(record))
         return Page(
-            images=tuple(self._gate.shown(context, image) for image in images),
+            images=images,
             next_marker=images[-1].id if images and len(found) == request.limit else None,
         )
 
@@ -297,7 +298,7 @@ class Images:
         claims = self._discarding.claims()
         admission = Admission(self._stores, self._fetcher, identity, claims)
 
-        def story(unit: Unit) -> tuple[Image, Image, tuple[Session, ...]]:
+        def story(unit: Unit) -> tuple[ImageRecord, Image, tuple[Session, ...]]:
             record = self._gate.find(context, image_id)
             self._gate.change(context, record, policy.MODIFY_IMAGE)
             image = record.image
@@ -312,14 +313,15 @@ class Images:
             )
             changed = apply_changes(image, changes, patch, self._clock.now())
             if changed is image:
-                return image, image, ()
+                return record, image, ()
             claims.hold(unit)
             saved = self._save(unit, image, changed, self._size_limits(image, changed))
             gone = taken_off(image, changed)
-            return image, saved, self._discarding.intend(unit, saved, gone, holder)
+            return record, saved, self._discarding.intend(unit, saved, gone, holder)
 
         with claims:
-            before, after, sessions = self._units.run(story)
+            record, after, sessions = self._units.run(story)
+        before = record.image
         if (before.visibility, before.locations) != (after.visibility, after.locations):
             self._audiences.tell(context, image_id)
         if sessions:
@@ -327,7 +329,7 @@ class Images:
                 self._discarding.carry_out(before, after, sessions, holder, identity)
             except (errors.BlobInUse, errors.NotPermitted) as refusal:
                 raise errors.LocationKept from refusal
-        return self._gate.shown(context, after)
+        return self._gate.shown(context, attrs.evolve(record, image=after))
 
     def _size_limits(self, before: Image, after: Image) -> Mapping[Resource, int | None]:
         """Return what bounds the space that a change takes, if it takes any."""
@@ -348,7 +350,7 @@ class Images:
         return PatchRules(
             context=context,
             protections=self._gate.protections,
-            holds=self._gate.holds_for(context, record.image),
+            holds=self._gate.holds_for(context, record),
             permit=lambda action: self._gate.require(context, record, action),
             quotas=self._quotas,
         )

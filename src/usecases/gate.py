@@ -129,14 +129,15 @@ class Gate:
         allows = self._authorizer.compiled(GET_IMAGE, context)
         return lambda record: allows(access.policy_target(record, context))
 
-    def shown(self, context: Context, image: Image) -> Image:
-        """Return *image* with only those properties and locations the caller may see."""
-        image = repaired(self._stores, image)
+    def shown(self, context: Context, record: ImageRecord) -> Image:
+        """Return the image with only those properties and locations the caller may see."""
+        record = self.repaired(record)
+        image = record.image
         if not access.may_see_locations(image, context):
             image = attrs.evolve(image, locations=())
         if self._protections.active:
             roles = context.roles | context.service_roles
-            holds = self.holds_for(context, image)
+            holds = self.holds_for(context, record)
             readable = {
                 name: value
                 for name, value in image.properties.items()
@@ -145,9 +146,9 @@ class Gate:
             image = attrs.evolve(image, properties=readable)
         return image
 
-    def holds_for(self, context: Context, image: Image) -> Callable[[str], bool]:
-        """Return whether a policy rule holds for the caller on *image*."""
-        return self.holds(context, access.policy_target(ImageRecord(image=image), context))
+    def holds_for(self, context: Context, record: ImageRecord) -> Callable[[str], bool]:
+        """Return whether a policy rule holds for the caller on an image that it found."""
+        return self.holds(context, access.policy_target(record, context))
 
     def holds(self, context: Context, target: Mapping[str, object]) -> Callable[[str], bool]:
         """Return whether a policy rule holds for the caller on *target*."""

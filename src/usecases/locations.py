@@ -101,7 +101,7 @@ class Locations:
         """
         record = self._gate.find(context, image_id)
         self._gate.require(context, record, policy.FETCH_IMAGE_LOCATION)
-        return self._gate.shown(context, record.image).locations
+        return self._gate.shown(context, record).locations
 
     def add(
         self, context: Context, image_id: str, url: str, promise: Promise | None = None

@@ -9,6 +9,7 @@ from vitrine.core.images.image import Visibility
 from vitrine.core.images.members import MemberStatus
 from vitrine.core.images.query import Scope
 from vitrine.core.images.status import Status
+from vitrine.core.protection import Protections, RuleFormat
 from vitrine.core.quota import Resource
 from vitrine.usecases.catalogue import ListRequest
 
@@ -165,3 +166,18 @@ def test_a_caller_who_may_only_look_changes_nothing() -> None:
     ):
         with pytest.raises(errors.ReadOnlyCaller):
             attempt()
+
+
+@pytest.mark.contract("PRP-002", "POL-011")
+def test_a_member_may_read_what_a_rule_lets_members_read() -> None:
+    section = {"create": "@", "read": "get_members", "update": "@", "delete": "@"}
+    protections = Protections.parse({"^team_": section}, RuleFormat.POLICIES, lambda _rule: True)
+    house = House(protections=protections)
+    image = house.create(properties={"team_a": "x"})
+    house.sharing.add(DEMO, image.id, "alt")
+    house.sharing.answer(ALT, image.id, "alt", MemberStatus.ACCEPTED)
+
+    assert house.sharing.list(ALT, image.id)
+    assert house.images.show(ALT, image.id).properties == {"team_a": "x"}
+    (listed,) = house.images.list(ALT, ListRequest(scope=Scope())).images
+    assert listed.properties == {"team_a": "x"}
