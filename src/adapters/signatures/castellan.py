@@ -9,7 +9,6 @@ from castellan.common import exception, utils
 from castellan.common.credentials.credential import Credential
 from castellan.common.objects.x_509 import X509
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from keystoneauth1.access.service_catalog import ServiceCatalogV3
 from keystoneauth1.exceptions import ClientException
 from keystoneauth1.plugin import BaseAuthPlugin
@@ -18,6 +17,7 @@ from oslo_config import cfg
 from oslo_context.context import RequestContext
 
 from vitrine.adapters.signatures.certificates import (
+    UNREADABLE,
     Certificates,
     known_by,
     malformed_certificate,
@@ -106,14 +106,14 @@ class CastellanCertificates(Certificates):
             raise KeyManagerUnavailable from None
         except (exception.CastellanException, ClientException, OSError):
             raise KeyManagerUnavailable from None
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except (*UNREADABLE, TypeError):
             # It reads keys and certificates itself, and trusts those who put them there.
             raise malformed_certificate() from None
         if not isinstance(found, X509):
             raise malformed_certificate()
         try:
             return x509.load_der_x509_certificate(found.get_encoded() or b"")
-        except ValueError:
+        except UNREADABLE:
             raise malformed_certificate() from None
 
     def _credentials(self, caller: Context) -> Credential | RequestContext:

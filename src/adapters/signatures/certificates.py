@@ -2,12 +2,16 @@
 
 import uuid
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from vitrine.core.context import Context
 from vitrine.core.errors import KeyManagerUnavailable, SignatureInvalid
+
+UNREADABLE: Final = (ValueError, x509.InvalidVersion, UnsupportedAlgorithm)
+"""What is raised for certificates, and for keys in them, that no library can read."""
 
 
 class Certificates(Protocol):
@@ -47,7 +51,7 @@ class DirectoryCertificates(Certificates):
             raise KeyManagerUnavailable from None
         try:
             return x509.load_pem_x509_certificate(text)
-        except ValueError:
+        except UNREADABLE:
             raise malformed_certificate() from None
 
 

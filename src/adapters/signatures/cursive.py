@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cursive import signature_utils as cursive
 from cursive.exception import SignatureVerificationError
 
-from vitrine.adapters.signatures.certificates import Certificates
+from vitrine.adapters.signatures.certificates import UNREADABLE, Certificates
 from vitrine.core.context import Context
 from vitrine.core.errors import SignatureInvalid
 from vitrine.core.signatures import Signature
@@ -48,7 +48,7 @@ class CursiveSignatures(Signatures):
         self._check_valid(certificate)
         try:
             key = certificate.public_key()
-        except ValueError:
+        except UNREADABLE:
             raise SignatureInvalid("the key of the certificate is not supported") from None
         if not isinstance(key, kind.public_key_type) or not _has_curve(key, signature.key_type):
             raise SignatureInvalid("the certificate has a key of another type")

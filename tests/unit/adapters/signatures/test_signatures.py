@@ -14,7 +14,9 @@ import castellan.common.exception as trouble
 import pytest
 from castellan.common.objects.opaque_data import OpaqueData
 from castellan.common.objects.x_509 import X509
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -208,6 +210,48 @@ def test_what_is_no_certificate_is_refused(signatures: Signatures, tmp_path: Pat
     assert "no certificate" in refused(signatures, claim(publisher.properties(DATA)))
 
 
+def altered(certificate: x509.Certificate, old: str, new: str) -> bytes:
+    """Return a certificate in DER with one value, in hexadecimal, changed for another."""
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    assert der.count(bytes.fromhex(old)) == 1
+    return der.replace(bytes.fromhex(old), bytes.fromhex(new))
+
+
+def of_no_version() -> bytes:
+    """A certificate that says it is of version 4, which there is none of."""
+    return altered(signer().certificate(), "a003020102", "a003020103")
+
+
+def with_unknown_key() -> bytes:
+    """A certificate with a key of a kind that nobody knows."""
+    return altered(signer().certificate(), "06092a864886f70d010101", "06092a864886f70d01017f")
+
+
+def with_sm2_key() -> bytes:
+    """A certificate with a key on the curve SM2, which is known but not supported."""
+    publisher = Signer("ECC_SECP384R1", ec.generate_private_key(ec.SECP256R1()))
+    return altered(publisher.certificate(), "06082a8648ce3d030107", "06082a811ccf5501822d")
+
+
+UNREADABLE = [
+    (of_no_version, "no certificate"),
+    (with_unknown_key, "not supported"),
+    (with_sm2_key, "not supported"),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), UNREADABLE)
+def test_a_certificate_that_cannot_be_read_is_refused(
+    signatures: Signatures, tmp_path: Path, make: Callable[[], bytes], reason: str
+) -> None:
+    publisher = signer()
+    lines = base64.encodebytes(make()).decode()
+    (tmp_path / f"{publisher.id}.pem").write_text(
+        f"-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n"
+    )
+    assert reason in refused(signatures, claim(publisher.properties(DATA)))
+
+
 @pytest.mark.parametrize("module", ["cursive", "castellan"])
 def test_a_signed_image_is_refused_where_nothing_can_verify_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, module: str
@@ -302,6 +346,7 @@ def test_the_key_manager_is_asked_with_the_callers_token(managed: Signatures) ->
         (lambda: OpaqueData(b"nonsense"), SignatureInvalid),
         (lambda: _raise(ValueError("no PEM")), SignatureInvalid),
         (lambda: _raise(TypeError("it needs a password")), SignatureInvalid),
+        (lambda: _raise(x509.InvalidVersion("3", 3)), SignatureInvalid),
         (lambda: _raise(trouble.KeyManagerError(reason="x")), KeyManagerUnavailable),
         (lambda: _raise(trouble.Forbidden()), KeyManagerUnavailable),
     ],
@@ -313,6 +358,15 @@ def test_what_the_key_manager_answers_becomes_what_the_caller_can_do_about_it(
     KeyManager.answers[publisher.id] = answer
     with pytest.raises(expected):
         managed.begin(claim(publisher.properties(DATA)), CALLER)
+
+
+@pytest.mark.parametrize(("make", "reason"), UNREADABLE)
+def test_a_certificate_of_the_key_manager_that_cannot_be_read_is_refused(
+    managed: Signatures, make: Callable[[], bytes], reason: str
+) -> None:
+    publisher = signer()
+    KeyManager.answers[publisher.id] = lambda: X509(make())
+    assert reason in refused(managed, claim(publisher.properties(DATA)))
 
 
 @pytest.mark.parametrize(
