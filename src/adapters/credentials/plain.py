@@ -1,7 +1,6 @@
 """Access by the v1 authentication that Swift can do on its own."""
 
 import logging
-import threading
 import time
 from http import HTTPStatus
 from typing import Final
@@ -11,6 +10,7 @@ import attrs
 from vitrine.adapters.credentials.calls import Calls
 from vitrine.core import errors
 from vitrine.ports.credentials import Access, Account
+from vitrine.ports.sharing import Shared
 
 _log = logging.getLogger(__name__)
 
@@ -38,16 +38,13 @@ class PlainAccess(Access):
         self._account = account
         self._calls = calls
         self._renew_before = renew_before
-        self._lock = threading.Lock()
-        self._current: _Token | None = None
+        self._current = Shared[_Token]()
 
     def token(self) -> str:
         return self._renewed().value
 
     def refused(self, token: str) -> None:
-        with self._lock:
-            if self._current is not None and self._current.value == token:
-                self._current = None
+        self._current.forget(lambda current: current.value == token)
 
     def project_id(self) -> str | None:
         return None
@@ -63,12 +60,11 @@ class PlainAccess(Access):
         return self._renewed().storage_url
 
     def _renewed(self) -> _Token:
-        with self._lock:
-            current = self._current
-            if current is None or time.monotonic() > current.until - self._renew_before:
-                # What is new is given out however short its life may be.
-                current = self._current = self._fetch()
-            return current
+        # What is new is given out however short its life may be.
+        return self._current.get(self._fetch, self._lasts)
+
+    def _lasts(self, current: _Token) -> bool:
+        return time.monotonic() <= current.until - self._renew_before
 
     def _fetch(self) -> _Token:
         headers = {

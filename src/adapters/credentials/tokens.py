@@ -2,7 +2,6 @@
 
 import logging
 import math
-import threading
 
 from keystoneauth1 import exceptions
 from keystoneauth1.access import AccessInfo
@@ -11,6 +10,7 @@ from keystoneauth1.identity.base import BaseIdentityPlugin
 from vitrine.adapters.credentials.calls import Calls, unanswered
 from vitrine.core import errors
 from vitrine.ports.credentials import Access
+from vitrine.ports.sharing import Shared
 
 _log = logging.getLogger(__name__)
 
@@ -38,17 +38,14 @@ class PluginAccess(Access):
         self._refused = refused
         self._calls = calls
         self._renew_before = renew_before
-        self._lock = threading.Lock()
-        self._current: AccessInfo | None = None
+        self._current = Shared[AccessInfo]()
 
     def token(self) -> str:
         return str(self.info().auth_token)
 
     def refused(self, token: str) -> None:
-        with self._lock:
-            # Somebody else may have renewed it meanwhile.
-            if self._current is not None and self._current.auth_token == token:
-                self._current = None
+        # Somebody else may have renewed it meanwhile.
+        self._current.forget(lambda current: current.auth_token == token)
 
     def project_id(self) -> str | None:
         return self.info().project_id
@@ -65,13 +62,15 @@ class PluginAccess(Access):
 
     def info(self) -> AccessInfo:
         """Return the token with all that came along with it."""
-        with self._lock:
-            current = self._current
-            if current is None or current.will_expire_soon(math.ceil(self._renew_before)):
-                with unanswered(self._refused):
-                    # What is new is given out however short its life may be.
-                    current = self._current = self._plugin.get_auth_ref(self._calls.session())
-            return current
+        # What is new is given out however short its life may be.
+        return self._current.get(self._fetch, self._lasts)
+
+    def _lasts(self, current: AccessInfo) -> bool:
+        return not current.will_expire_soon(math.ceil(self._renew_before))
+
+    def _fetch(self) -> AccessInfo:
+        with unanswered(self._refused):
+            return self._plugin.get_auth_ref(self._calls.session())
 
 
 def endpoint_in(  # noqa: PLR0913 - what an endpoint is found by

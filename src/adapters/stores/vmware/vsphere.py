@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import ssl
-import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from vitrine.adapters.stores.vmware.places import Datastore
 from vitrine.core import errors
+from vitrine.ports.sharing import Shared
 
 _T = TypeVar("_T")
 _Remote: TypeAlias = Any  # pyvmomi makes its classes while it is imported
@@ -66,21 +66,15 @@ class Vsphere:
     def __init__(self, server: Server) -> None:
         """Contact nobody yet."""
         self.server = server
-        self._lock = threading.Lock()
-        self._content: _Remote = None
-        self._cookie: str | None = None
+        self._session = Shared[_Session]()
 
     def cookie(self) -> str:
         """Return the session's cookie, for the web server."""
-        with self._lock:
-            self._log_in()
-            return self._cookie or ""
+        return self._session.get(self._log_in).cookie
 
     def refused(self, cookie: str) -> None:
         """Say that the session of *cookie* is over."""
-        with self._lock:
-            if cookie == self._cookie:
-                self._content = self._cookie = None
+        self._session.forget(lambda session: session.cookie == cookie)
 
     def check(self) -> None:
         """Return if the server answers and lets the user in."""
@@ -169,14 +163,12 @@ class Vsphere:
         left = self.server.retries if retries is None else retries
         renewed = False
         while True:
-            with self._lock:
-                content = self._log_in()
-                cookie = self._cookie or ""
+            session = self._session.get(self._log_in)
             try:
                 with _translated():
-                    return act(content)
+                    return act(session.content)
             except _Expired:
-                self.refused(cookie)
+                self.refused(session.cookie)
                 if renewed:
                     raise errors.StoreUnavailable from None
                 renewed = True
@@ -186,9 +178,7 @@ class Vsphere:
                 left -= 1
                 time.sleep(_PAUSE)
 
-    def _log_in(self) -> _Remote:
-        if self._content is not None:
-            return self._content
+    def _log_in(self) -> "_Session":
         server = self.server
         stub = SoapStubAdapter(
             host=server.host,
@@ -208,8 +198,15 @@ class Vsphere:
             raise errors.StoreUnavailable from None
         if cookie is None:
             raise errors.StoreUnavailable
-        self._content, self._cookie = content, f"{_COOKIE}={cookie.coded_value}"
-        return content
+        return _Session(content=content, cookie=f"{_COOKIE}={cookie.coded_value}")
+
+
+@attrs.frozen(kw_only=True)
+class _Session:
+    """The contents of the server's interface, and whoever shows this cookie may use them."""
+
+    content: _Remote
+    cookie: str = attrs.field(repr=False)
 
 
 class _Expired(Exception):
