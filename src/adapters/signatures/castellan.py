@@ -23,16 +23,19 @@ from vitrine.adapters.signatures.certificates import (
     malformed_certificate,
     no_certificate,
 )
+from vitrine.adapters.signatures.lookups import Lookups
 from vitrine.core.context import Context
 from vitrine.core.errors import KeyManagerUnavailable
 
 _CLIENT_ERRORS: Final = range(400, 500)
+_PATIENCE: Final = 60.0  # seconds
 
 
 class _AsItIs(BaseAuthPlugin):
     """Passes a token on. Castellan's own would exchange it for another one first.
 
-    Keystone refuses that to tokens of application credentials.
+    Keystone refuses that to tokens of application credentials. Castellan makes the session
+    too, and gives it no timeout: whoever is asked for the token by it first can.
     """
 
     def __init__(self, token: str | None, conf: cfg.ConfigOpts) -> None:
@@ -41,10 +44,12 @@ class _AsItIs(BaseAuthPlugin):
         self._conf = conf
 
     def get_token(self, session: Session, **_kwargs: Any) -> str | None:  # noqa: ANN401 - the library's
+        session.timeout = _patience(self._conf)
         return self._token
 
     def get_endpoint(self, session: Session, **wanted: Any) -> str | None:  # noqa: ANN401 - the library's
         """Look into the caller's catalogue; castellan asks if its configuration does not say."""
+        session.timeout = _patience(self._conf)
         keystone = str(self._conf["barbican"].auth_endpoint).rstrip("/")
         headers = {"X-Auth-Token": self._token}
         answer = session.get(f"{keystone}/auth/catalog", headers=headers, authenticated=False)
@@ -90,11 +95,16 @@ class CastellanCertificates(Certificates):
         )
         self._manager = key_manager.API(self._conf)
         self._conf.register_opts(utils.credential_opts, group="key_manager")
+        # With the account of `auth_type`, nothing else ends a question that is not answered.
+        self._lookups = Lookups(seconds=_patience(self._conf))
 
     def get(self, certificate_id: str, caller: Context) -> x509.Certificate:
         # A client may make a part of an address of it, or take it for a whole one.
         if certificate_id.lower() not in {str(known := known_by(certificate_id)), known.hex}:
             raise no_certificate()
+        return self._lookups.run(lambda: self._ask(certificate_id, caller))
+
+    def _ask(self, certificate_id: str, caller: Context) -> x509.Certificate:
         try:
             found = self._manager.get(self._credentials(caller), certificate_id)
         except exception.ManagedObjectNotFoundError:
@@ -121,3 +131,12 @@ class CastellanCertificates(Certificates):
         if self._conf["key_manager"].auth_type is None:
             return context
         return utils.credential_factory(self._conf, context)
+
+
+def _patience(conf: cfg.ConfigOpts) -> float:
+    """Return for how many seconds an answer is waited for.
+
+    Castellan knows an option for that, and does not heed it for callers.
+    """
+    said = conf["barbican"].timeout if "barbican" in conf else None
+    return float(said) if said is not None and said > 0 else _PATIENCE

@@ -3,8 +3,9 @@
 import base64
 import hashlib
 import shutil
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -398,6 +399,40 @@ def test_an_id_may_be_written_without_dashes_since_some_key_managers_do(
     name = publisher.id.replace("-", "")
     KeyManager.answers[name] = lambda: X509(der)
     verify(managed, attrs.evolve(claim(publisher.properties(DATA)), certificate_id=name))
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of somebody who takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+ACCOUNT = """
+[key_manager]
+auth_type = keystone_password
+auth_url = {0}/v3
+username = u
+password = p
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("barbican_endpoint = {0}\n", id="barbican"),
+        pytest.param("auth_endpoint = {0}/v3\n", id="the-catalogue"),
+        pytest.param("barbican_endpoint = {0}\n" + ACCOUNT, id="keystone"),
+    ],
+)
+def test_a_key_manager_that_stays_silent_is_given_up(
+    tmp_path: Path, silent: str, text: str
+) -> None:
+    file = tmp_path / "vitrine.conf"
+    file.write_text("[barbican]\ntimeout = 0.2\n" + text.format(silent))
+    managed = LazySignatures(None, [file], now)
+    with pytest.raises(KeyManagerUnavailable):
+        managed.begin(claim(signer().properties(DATA)), CALLER)
 
 
 def test_base64_may_be_broken_into_lines(signatures: Signatures, tmp_path: Path) -> None:
