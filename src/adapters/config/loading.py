@@ -124,8 +124,8 @@ def _advice(configuration: Configuration, settings: Settings, sources: Sources) 
         yield f"There is no configuration file in {sources.missing_dir}; the defaults are used."
     if settings.logging.file is None and configuration.section("DEFAULT").is_set("log_dir"):
         yield "[DEFAULT] log_dir has no effect without log_file."
-    policy = configuration.section("oslo_policy")
-    if settings.policy.file is None and policy.is_set("policy_file"):
+    policy, file = configuration.section("oslo_policy"), settings.policy.file
+    if policy.is_set("policy_file") and (file is None or not file.exists()):
         yield "[oslo_policy] policy_file is not there; the default rules are used."
     flavor = configuration.section("paste_deploy").maybe("flavor") or ""
     if settings.cache.directory is None and flavor.rpartition("+")[2] in _CACHING:
@@ -270,11 +270,12 @@ def _api(configuration: Configuration) -> ApiSettings:
 
 
 def _policy(values: Values, sources: Sources) -> PolicySettings:
-    found = (sources.find(name) for name in values.words("policy_dirs"))
+    # Those that are not there may come while the service runs.
+    places = (sources.place(name) for name in values.words("policy_dirs"))
     file = values.maybe("policy_file")
     return PolicySettings(
-        file=None if file is None else sources.find(file),
-        directories=tuple(path for path in found if path is not None and path.is_dir()),
+        file=None if file is None else sources.place(file),
+        directories=tuple(path for path in places if path is not None),
         default_rule=values.text("policy_default_rule"),
         enforce_scope=values.flag("enforce_scope"),
         enforce_new_defaults=values.flag("enforce_new_defaults"),

@@ -134,8 +134,8 @@ class PolicySettings:
     """The operator's rules.
 
     Attributes:
-        file: The file of rules, found; None when there is none.
-        directories: Those of the configured directories that exist.
+        file: The file of rules, which may come later; None when there is no place for one.
+        directories: Of further files of rules; each may come later, too.
         default_rule: The rule for rules that nobody defined.
         enforce_scope: Whether tokens of another scope are denied.
         enforce_new_defaults: Whether the old, wider defaults no longer count.

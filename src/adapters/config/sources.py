@@ -55,9 +55,15 @@ class Sources:
 
     def find(self, name: str) -> Path | None:
         """Return the file or directory called *name*, absolute, or None if there is none."""
+        return next((each for each in self._candidates(name) if each.exists()), None)
+
+    def place(self, name: str) -> Path | None:
+        """Return what `find` finds, or else where it would look first; None for nowhere."""
+        return self.find(name) or next(iter(self._candidates(name)), None)
+
+    def _candidates(self, name: str) -> Sequence[Path]:
         path = Path(name).expanduser()
-        candidates = [path] if path.is_absolute() else [d / path for d in self.search_path]
-        return next((each for each in candidates if each.exists()), None)
+        return [path] if path.is_absolute() else [each / path for each in self.search_path]
 
     def names(self) -> Iterator[tuple[Path, Mapping[str, Sequence[str]]]]:
         """Yield every file with its sections and the names of the options in each.

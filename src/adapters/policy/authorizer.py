@@ -308,6 +308,19 @@ class OsloAuthorizer(Authorizer):
             seen.append((str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino))
         return tuple(seen)
 
+    def _open_all(self) -> None:
+        """Open every file: oslo.policy reads most that it cannot open as empty ones.
+
+        Raises:
+            OSError: One cannot be opened, or a directory not be looked into.
+        """
+        if self._policy_file is not None and self._policy_file.exists():
+            self._policy_file.read_bytes()
+        for directory in self._policy_dirs:
+            for path in directory.iterdir() if directory.exists() else ():
+                if path.is_file() and not path.name.startswith("."):
+                    path.read_bytes()
+
     def _read(self, signature: _Signature) -> _Generation:
         """Make a new generation, without touching the one that is in use.
 
@@ -321,9 +334,7 @@ class OsloAuthorizer(Authorizer):
             [_registered(rule.name, scoped=self._enforce_scope) for rule in RULES.values()],
         )
         try:
-            if self._policy_file is not None and self._policy_file.exists():
-                # oslo.policy reads most files that it cannot open as empty ones.
-                self._policy_file.read_bytes()
+            self._open_all()
             enforcer.load_rules()
             _validate(enforcer)
         except oslo.InvalidDefinitionError as error:

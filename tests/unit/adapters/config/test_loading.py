@@ -240,6 +240,42 @@ def test_a_file_of_protections_is_found_beside_the_configuration(
     assert settings.formats.schema_file == tmp_path / "schema-image.json"
 
 
+def test_a_policy_that_is_not_there_yet_is_looked_for_where_it_would_be_found_first(
+    tmp_path: Path,
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for directory in (first, second):
+        directory.mkdir()
+        (directory / "a.conf").write_text("")
+    more = f"[oslo_policy]\npolicy_dirs = policy.d\npolicy_dirs = {tmp_path}/more\n"
+    (first / "a.conf").write_text(more)
+    command_line = CommandLine(config_dirs=(second, first))
+
+    policy = load(command_line).policy
+    assert (policy.file, policy.directories) == (
+        first / "policy.yaml",
+        (first / "policy.d", tmp_path / "more"),
+    )
+
+    (second / "policy.yaml").write_text("")
+    (second / "policy.d").mkdir()
+    policy = load(command_line).policy
+    assert (policy.file, policy.directories) == (
+        second / "policy.yaml",
+        (second / "policy.d", tmp_path / "more"),
+    )
+
+
+def test_without_configuration_files_only_an_absolute_name_is_a_place_for_a_policy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OS_OSLO_POLICY__POLICY_FILE", "/nowhere/policy.yaml")
+
+    policy = load().policy
+
+    assert (policy.file, policy.directories) == (Path("/nowhere/policy.yaml"), ())
+
+
 def test_names_of_earlier_releases_still_work(load_text: Load) -> None:
     settings = load_text("""
         [DEFAULT]

@@ -243,6 +243,40 @@ def test_a_file_that_changes_is_read_again_when_it_is_time(tmp_path: Path) -> No
     assert policy.allows("get_image", READER, OWN)
 
 
+def test_a_directory_that_comes_later_is_read_then(tmp_path: Path) -> None:
+    clock = Clock()
+    directory = tmp_path / "policy.d"
+    policy = OsloAuthorizer(policy_dirs=[tmp_path / "never", directory], monotonic=clock)
+    assert policy.allows("get_image", READER, OWN)
+    directory.mkdir()
+    clock.now = 1.0
+    assert policy.allows("get_image", READER, OWN)
+    write(directory / "rules.yaml", "get_image: '!'\n")
+    clock.now = 2.0
+    assert not policy.allows("get_image", READER, OWN)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("closed", ["policy.d", "policy.d/rules.yaml"])
+def test_rules_that_may_not_be_read_are_not_taken_for_none(tmp_path: Path, closed: str) -> None:
+    clock = Clock()
+    directory = tmp_path / "policy.d"
+    policy = OsloAuthorizer(policy_dirs=[directory], monotonic=clock)
+    directory.mkdir()
+    write(directory / "rules.yaml", "get_image: '!'\n")
+    (tmp_path / closed).chmod(0)
+    clock.now = 1.0
+    assert policy.allows("get_image", READER, OWN)
+    with pytest.raises(Misconfigured):
+        OsloAuthorizer(policy_dirs=[directory])
+    (tmp_path / closed).chmod(0o700)
+
+
+def test_a_file_in_the_place_of_a_directory_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured):
+        OsloAuthorizer(policy_dirs=[written(tmp_path, "")])
+
+
 def test_a_file_that_is_broken_later_leaves_the_rules_before_and_is_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
