@@ -210,7 +210,11 @@ class Store(Protocol):
         ...
 
     def holds(self, url: str) -> bool:
-        """Return whether *url* has the form of a location in this very store."""
+        """Return whether *url* has the form of a location in this very store.
+
+        Lists ask it of many images. A store that has to ask elsewhere remembers what it
+        heard, and also for a while that nobody answered: waiting is for one call at most.
+        """
         ...
 
     def canonical(self, url: str) -> str:

@@ -62,11 +62,18 @@ class StoreCatalogue(Stores):
         if location.store_id in self._stores:
             return location.store_id
         return next(
-            (store_id for store_id, store in self._stores.items() if store.holds(location.url)),
-            None,
+            (name for name, store in self._stores.items() if _holds(store, location.url)), None
         )
 
     def _rank(self, location: Location) -> tuple[bool, int]:
         # What no store of ours keeps cannot be read at all.
         store_id = self._id_of(location)
         return (store_id is None, 0 if store_id is None else -self._weights[store_id])
+
+
+def _holds(store: Store, url: str) -> bool:
+    try:
+        return store.holds(url)
+    except errors.StoreUnavailable:
+        # It has to be asked, and does not answer; others may know the address as their own.
+        return False

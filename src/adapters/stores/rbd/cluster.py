@@ -3,15 +3,16 @@
 import contextlib
 import errno
 import os
-import threading
+import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from vitrine.core import errors
+from vitrine.ports.sharing import Shared
 
 # What Ceph's bindings give out; they say nothing of their types.
 Binding: TypeAlias = Any
@@ -20,6 +21,7 @@ _DEFAULT_WAIT: Final = 30  # seconds; Ceph itself complains of what takes longer
 _NO_LIMIT: Final = 0.0
 # What Ceph waits for a connection when nobody said anything, in seconds.
 _CEPHS_OWN_WAIT: Final = 300.0
+_SILENCE: Final = 60.0  # seconds
 _LOST: Final = errno.ESHUTDOWN  # the cluster has shut this client out
 
 _MEANING: Final[Mapping[int, type[errors.VitrineError]]] = MappingProxyType(
@@ -102,13 +104,27 @@ class Cluster:
     One connection serves all threads. A fork leaves its connection to the parent.
     """
 
-    def __init__(self, bindings: Bindings, access: Access) -> None:
-        """Contact nobody yet."""
+    def __init__(
+        self,
+        bindings: Bindings,
+        access: Access,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Contact nobody yet.
+
+        Args:
+            bindings: Ceph's modules.
+            access: How the pool is reached.
+            monotonic: Tells the time, in seconds.
+        """
         self.bindings = bindings
         self._access = access
-        self._lock = threading.Lock()
-        self._link: Link | None = None
+        self._monotonic = monotonic
+        self._link = Shared[Link]()
         self._inherited: list[Link] = []
+        self._fsid: str | None = None
+        self._silent_until: float | None = None  # None while it answers
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _after_fork(this()))
 
@@ -123,17 +139,23 @@ class Cluster:
         Raises:
             StoreUnavailable: There is none to be had.
         """
-        with self._lock:
-            if self._link is None:
-                self._link = self._connect()
-            return self._link
+        return self._link.get(self._connected)
 
     def fsid(self) -> str:
         """Return the id of the cluster, which is asked for it once.
 
         Raises:
-            StoreUnavailable: It does not answer.
+            StoreUnavailable: It does not answer; or it did not a minute ago, and was not
+                asked. Whoever looks at a list of images does not wait for it.
         """
+        if self._fsid is not None:
+            return self._fsid
+        if self._silent_until is not None:
+            now = self._monotonic()
+            if now < self._silent_until:
+                raise errors.StoreUnavailable
+            # This one asks, and nobody else waits with it.
+            self._silent_until = now + _SILENCE
         return self.link().fsid
 
     @contextlib.contextmanager
@@ -149,16 +171,24 @@ class Cluster:
 
     def forget(self) -> None:
         """Connect anew the next time. What was opened before keeps what it has."""
-        with self._lock:
-            self._link = None
+        self._link.forget()
 
     def leave_to_parent(self) -> None:
         """Never touch the connection again: its threads are in another process."""
-        self._lock = threading.Lock()
-        if self._link is not None:
+        link = self._link.known()
+        if link is not None:
             # Kept, since to let go of it would be to end it.
-            self._inherited.append(self._link)
-        self._link = None
+            self._inherited.append(link)
+        self._link = Shared()
+
+    def _connected(self) -> Link:
+        try:
+            link = self._connect()
+        except errors.StoreUnavailable:
+            self._silent_until = self._monotonic() + _SILENCE
+            raise
+        self._fsid, self._silent_until = link.fsid, None
+        return link
 
     def _connect(self) -> Link:
         with contextlib.ExitStack() as undo:

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from vitrine.adapters.stores.rbd.cluster import Cluster, Refused
 from vitrine.adapters.stores.rbd.places import Place
@@ -68,7 +68,7 @@ class RbdStore(Store):
         }
 
     def holds(self, url: str) -> bool:
-        return self._named(url) is not None
+        return self._named(url, self._cluster.fsid) is not None
 
     def begin(self, target: BlobTarget, identity: StoreIdentity) -> BlobWriter:
         pool = Pool(self._cluster)
@@ -123,17 +123,18 @@ class RbdStore(Store):
 
     # --- inside ----------------------------------------------------------------------
 
-    def _named(self, url: str) -> Place | None:
+    def _named(self, url: str, cluster_id: Callable[[], str]) -> Place | None:
         place = Place.parse(url)
         if place is None or place.cluster is None:
             return place
         fsid, pool = place.cluster
         # The cluster is asked only where nothing else tells.
-        ours = pool == self._cluster.pool and fsid == self._cluster.fsid()
+        ours = pool == self._cluster.pool and fsid == cluster_id()
         return place if ours else None
 
     def _locate(self, url: str) -> Place:
-        place = self._named(url)
+        # Whoever uses an image tries to connect, even if the cluster was silent a moment ago.
+        place = self._named(url, lambda: self._cluster.link().fsid)
         if place is None:
             raise errors.BlobNotFound
         return place

@@ -79,3 +79,22 @@ def test_two_stores_of_one_name_are_refused() -> None:
 def test_a_default_that_is_no_store_is_refused() -> None:
     with pytest.raises(errors.Misconfigured):
         StoreCatalogue([(FAST, MemoryStore())], default_id="slow", multiple=False)
+
+
+class Silent(MemoryStore):
+    """Does not say which locations are its own."""
+
+    def holds(self, url: str) -> bool:
+        raise errors.StoreUnavailable
+
+
+def test_a_store_that_cannot_say_what_it_keeps_is_in_no_other_stores_way() -> None:
+    stores = StoreCatalogue(
+        [(SLOW, Silent("slow")), (FAST, MemoryStore("fast"))], default_id="slow", multiple=True
+    )
+    there, unsaid = Location(url="memory://fast/key"), Location(url="memory://slow/key")
+
+    assert stores.of(there).id == "fast"
+    assert stores.by_weight([unsaid, there]) == [there, unsaid]
+    with pytest.raises(errors.StoreUnavailable):
+        stores.of(unsaid)
