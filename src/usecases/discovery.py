@@ -34,13 +34,24 @@ class StoreDescription:
         info: What the operator says of it.
         default: Whether it is written to when the caller names none.
         read_only: Whether it takes no data.
-        kind: The kind of driver, such as ``file``; for administrators.
-        properties: What the driver tells of itself; for administrators.
     """
 
     info: StoreInfo
     default: bool
     read_only: bool
+
+
+@attrs.frozen(kw_only=True)
+class StoreDetail:
+    """What administrators can learn of a store.
+
+    Attributes:
+        store: What everybody can.
+        kind: The kind of driver, such as ``file``.
+        properties: What the driver tells of itself.
+    """
+
+    store: StoreDescription
     kind: str
     properties: Mapping[str, object]
 
@@ -101,6 +112,8 @@ class Discovery:
     def describe_stores(self) -> Sequence[StoreDescription]:
         """Return what there is to know of each store that callers can choose from.
 
+        No store is asked for anything, so that one which is away holds up nobody.
+
         Raises:
             StoresUnnamed: There is no choice.
         """
@@ -108,17 +121,17 @@ class Discovery:
             raise errors.StoresUnnamed
         return [self._described(info) for info in self.stores()]
 
-    def inspect_stores(self, context: Context) -> Sequence[StoreDescription]:
-        """Return the same as `describe_stores` to those who may see all of it.
+    def inspect_stores(self, context: Context) -> Sequence[StoreDetail]:
+        """Return the same stores as `describe_stores`, in detail, to those who may see it.
 
         Raises:
             StoresUnnamed: There is no choice.
-            NotPermitted: The caller may not see all of it.
+            NotPermitted: The caller may not see it.
         """
         described = self.describe_stores()
         if not self._authorizer.allows(policy.STORES_INFO_DETAIL, context, {}):
             raise errors.NotPermitted(policy.STORES_INFO_DETAIL)
-        return described
+        return [self._inspected(each) for each in described]
 
     def _described(self, info: StoreInfo) -> StoreDescription:
         store = self._stores.get(info.id)
@@ -126,9 +139,11 @@ class Discovery:
             info=info,
             default=info.id == self._stores.default_id,
             read_only=Ability.WRITE not in store.abilities,
-            kind=store.kind,
-            properties=store.properties,
         )
+
+    def _inspected(self, described: StoreDescription) -> StoreDetail:
+        store = self._stores.get(described.info.id)
+        return StoreDetail(store=described, kind=store.kind, properties=store.properties)
 
     def usage(self, context: Context) -> Mapping[Resource, ResourceUsage]:
         """Return what the caller's project uses of what is limited; empty if nothing is."""

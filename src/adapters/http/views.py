@@ -13,7 +13,7 @@ from vitrine.core.images.image import Image, Location
 from vitrine.core.images.members import Member
 from vitrine.core.images.properties import is_hidden
 from vitrine.core.quota import Resource
-from vitrine.usecases.discovery import ResourceUsage, StoreDescription
+from vitrine.usecases.discovery import ResourceUsage, StoreDescription, StoreDetail
 
 
 @attrs.frozen(kw_only=True)
@@ -148,13 +148,13 @@ def store_view(store: StoreDescription) -> dict[str, object]:
     return view
 
 
-def store_detail_view(store: StoreDescription) -> dict[str, object]:
+def store_detail_view(detail: StoreDetail) -> dict[str, object]:
     """Return what administrators see of a store."""
     return {
-        **store_view(store),
-        "type": store.kind,
-        "weight": store.info.weight,
-        "properties": dict(store.properties),
+        **store_view(detail.store),
+        "type": detail.kind,
+        "weight": detail.store.info.weight,
+        "properties": dict(detail.properties),
     }
 
 

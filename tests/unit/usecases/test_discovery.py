@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -83,6 +83,32 @@ def test_the_policy_says_who_looks_closely_at_stores() -> None:
     with pytest.raises(errors.NotPermitted) as refused:
         make(house).inspect_stores(DEMO)
     assert refused.value.action == "stores_info_detail"
+
+
+class SlowStore(MemoryStore):
+    """Has to ask before it tells of itself."""
+
+    def __init__(self, store_id: str) -> None:
+        super().__init__(store_id)
+        self.asked = list[str]()
+
+    @property
+    def properties(self) -> Mapping[str, object]:
+        self.asked.append("fsid")
+        return {"fsid": "known by now"}
+
+
+def test_stores_are_asked_for_what_they_tell_of_themselves_only_for_who_may_see_it() -> None:
+    slow = SlowStore("one")
+    house = House(stores={"one": slow, "two": MemoryStore("two")})
+
+    make(house).describe_stores()
+    with pytest.raises(errors.NotPermitted):
+        make(house).inspect_stores(DEMO)
+    assert not slow.asked
+    detail, _ = make(house).inspect_stores(ADMIN)
+    assert detail.properties == {"fsid": "known by now"}
+    assert slow.asked == ["fsid"]
 
 
 def test_usage_is_told_in_mebibytes_beside_its_limit() -> None:
