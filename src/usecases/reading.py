@@ -3,7 +3,8 @@
 A copy that breaks is left for the next one, which goes on at the same byte: before
 the first byte any copy will do, later only one that this service's stores keep of
 data whose hash is known. What lies on somebody's web server may be something else by
-now, and half of that is worse than an end too early.
+now, and half of that is worse than an end too early. Where a copy turns out damaged when
+some of it was given, no other one makes that good, and none is tried.
 """
 
 import logging
@@ -16,6 +17,15 @@ from vitrine.core.images.ranges import Part
 from vitrine.ports.stores import Ability, BlobReader, Store, StoreIdentity, Stores
 
 _log: Final = logging.getLogger(__name__)
+
+_ITS_OWN: Final = (
+    errors.BlobNotFound,
+    errors.StoreUnavailable,
+    errors.RangesUnsupported,
+    errors.NotPermitted,
+    errors.Misconfigured,
+)
+"""Why one copy cannot be opened, which says nothing of the next one."""
 
 
 class CopyReader(BlobReader):
@@ -40,8 +50,8 @@ class CopyReader(BlobReader):
 
         Raises:
             BlobNotFound: There is nothing at any of them.
-            StoreUnavailable, RangesUnsupported: Why the best could not be read, of those
-                that may be there.
+            StoreUnavailable, RangesUnsupported, NotPermitted, Misconfigured: Why the best
+                could not be read, of those that may be there.
         """
         self._image = image
         self._part = part
@@ -106,6 +116,8 @@ class CopyReader(BlobReader):
             except errors.StoreUnavailable as error:
                 self._note(self._store, error)
                 self._reader.close()
+                if given and isinstance(error, errors.BlobDamaged):
+                    raise
                 self._store, self._reader = self._open_next(given)
             else:
                 return
@@ -123,11 +135,7 @@ class CopyReader(BlobReader):
                 continue
             try:
                 reader = self._open(store, location, given)
-            except (
-                errors.BlobNotFound,
-                errors.StoreUnavailable,
-                errors.RangesUnsupported,
-            ) as error:
+            except _ITS_OWN as error:
                 self._note(store, error)
                 continue
             if given and reader.length != self._length - given:

@@ -33,7 +33,7 @@ class _Brittle(BlobReader):
     def pieces(self) -> Iterator[bytes]:
         for start in range(0, len(self._data), PIECE):
             if self._breaks_after is not None and start >= self._breaks_after:
-                raise errors.StoreUnavailable
+                raise self._store.breakage
             yield self._data[start : start + PIECE]
 
     def fileno(self) -> int | None:
@@ -45,12 +45,17 @@ class _Brittle(BlobReader):
 
 
 class BrittleStore(MemoryStore):
-    """Gives so many bytes and breaks; with `web` it is somebody else's server."""
+    """Gives so many bytes and breaks; with `web` it is somebody else's server.
+
+    With `refusal` nothing can be opened, and with `breakage` it breaks for that reason.
+    """
 
     def __init__(self, store_id: str, *, web: bool = False) -> None:
         super().__init__(store_id)
         self.web = web
         self.breaks_after: int | None = None
+        self.breakage: errors.VitrineError = errors.StoreUnavailable()
+        self.refusal: errors.VitrineError | None = None
         self.open_readers = 0
         self.asked: list[tuple[int, int | None]] = []
 
@@ -66,6 +71,8 @@ class BrittleStore(MemoryStore):
         offset: int = 0,
         length: int | None = None,
     ) -> BlobReader:
+        if self.refusal is not None:
+            raise self.refusal
         inner = super().open(url, identity, offset=offset, length=length)
         self.asked.append((offset, length))
         self.open_readers += 1
@@ -162,6 +169,52 @@ def test_when_none_gives_a_first_byte_that_is_known_before_the_answer_begins() -
     scene.breaking(0, 0, 0)
     with pytest.raises(errors.StoreUnavailable):
         scene.open()
+    assert scene.all_closed()
+
+
+DENIED = errors.NotPermitted("get_image_location")
+BROKEN = errors.Misconfigured("No account.")
+
+
+@pytest.mark.parametrize("refusal", [DENIED, BROKEN, errors.BlobUnreadable()])
+@pytest.mark.parametrize("places", [(), (None, 2000)])
+def test_a_copy_that_is_refused_is_left_for_the_next_one(
+    refusal: errors.VitrineError, places: tuple[int | None, ...]
+) -> None:
+    scene = Scene()
+    scene.breaking(*places)
+    scene.stores[0].refusal = refusal
+    assert scene.read() == DATA
+    assert scene.all_closed()
+
+
+@pytest.mark.parametrize(
+    ("refusals", "told"),
+    [
+        ((DENIED, BROKEN, errors.BlobNotFound()), DENIED),
+        ((errors.BlobNotFound(), BROKEN, DENIED), BROKEN),
+    ],
+)
+def test_when_all_copies_are_refused_the_first_that_may_be_there_says_why(
+    refusals: tuple[errors.VitrineError, ...], told: errors.VitrineError
+) -> None:
+    scene = Scene()
+    for store, refusal in zip(scene.stores, refusals, strict=True):
+        store.refusal = refusal
+    with pytest.raises(type(told)) as raised:
+        scene.open()
+    assert raised.value is told
+
+
+def test_a_copy_that_turns_out_damaged_is_not_gone_on_with() -> None:
+    scene = Scene()
+    scene.stores[0].breakage = errors.BlobDamaged()
+    scene.breaking(2000)
+    with pytest.raises(errors.BlobDamaged):
+        scene.read()
+    assert scene.stores[1].asked == []
+    scene.breaking(0)
+    assert scene.read() == DATA
     assert scene.all_closed()
 
 
