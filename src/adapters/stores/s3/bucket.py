@@ -11,7 +11,7 @@ import attrs
 import boto3.session
 import urllib3.exceptions
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
 from vitrine.core import errors
 
@@ -106,9 +106,14 @@ class Stream:
 
         Raises:
             StoreUnavailable: The answer broke off.
+            BlobDamaged: The end is there, and the checksum was another one.
         """
         with _translated():
-            piece: bytes = self._body.read(most)
+            try:
+                piece: bytes = self._body.read(most)
+            except FlexibleChecksumError:
+                _log.warning("An S3 service gave an object that its checksum does not fit.")
+                raise errors.BlobDamaged from None
             return piece
 
     def close(self) -> None:

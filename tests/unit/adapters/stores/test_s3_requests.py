@@ -1,6 +1,8 @@
 """What the S3 driver asks of a service, and what it makes of odd answers."""
 
+import base64
 import io
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -14,7 +16,8 @@ from tests.support.origin import Origin, Request, origin
 from vitrine.adapters.stores.s3.bucket import Bucket, Part, Service
 from vitrine.adapters.stores.s3.reading import open_reader
 from vitrine.core import errors
-from vitrine.testing.stores import rest_of
+from vitrine.ports.stores import BlobReader
+from vitrine.testing.stores import MIB, patterned, rest_of
 
 KEY = "/images/key"
 BODY = b"0123456789"
@@ -138,6 +141,66 @@ def test_an_object_that_may_not_even_be_looked_at_has_no_size_and_takes_no_other
     with pytest.raises(errors.StoreUnavailable) as raised:
         bucket.find("key")
     assert not isinstance(raised.value, errors.BlobUnreadable)
+
+
+# --- checksums of answers ------------------------------------------------------------
+
+LONG = patterned(3 * MIB)
+
+
+def crc32(data: bytes) -> str:
+    return base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+
+
+def checked_reader(far: Origin, offset: int = 0, length: int | None = None) -> BlobReader:
+    bucket = bucket_at(far.url(""), response_checksums="when_supported")
+    return open_reader(bucket, "key", offset, length)
+
+
+@pytest.mark.parametrize("checksum", [crc32(LONG), f"{crc32(b'')}-3"], ids=["right", "of parts"])
+def test_an_object_with_the_right_checksum_or_one_of_its_parts_is_read(
+    far: Origin, checksum: str
+) -> None:
+    far.answers[KEY] = lambda request: request.give(LONG, x_amz_checksum_crc32=checksum)
+    assert rest_of(checked_reader(far)) == LONG
+    assert [headers["x-amz-checksum-mode"] for _, _, headers in far.seen] == ["ENABLED"]
+
+
+@pytest.mark.parametrize("size", [1, MIB, 3 * MIB])
+def test_an_object_with_a_wrong_checksum_is_not_given_to_its_end(far: Origin, size: int) -> None:
+    data = LONG[:size]
+    far.answers[KEY] = lambda request: request.give(data, x_amz_checksum_crc32=crc32(b"other"))
+    reader = checked_reader(far)
+    found: list[bytes] = []
+    with pytest.raises(errors.BlobDamaged) as raised:
+        found.extend(reader.pieces())
+    reader.close()
+    assert raised.value.__suppress_context__
+    assert sum(map(len, found)) == max(0, size - MIB)
+    assert len(far.seen) == 1
+
+
+def test_neither_a_part_nor_what_came_in_two_answers_is_held_against_the_checksum_of_all(
+    far: Origin,
+) -> None:
+    def answer(request: Request) -> None:
+        checksum = crc32(b"of all")
+        asked = request.headers.get("Range")
+        if asked is None:
+            announced = len(LONG)
+            request.give(LONG[: MIB + 1], announced=announced, x_amz_checksum_crc32=checksum)
+            return
+        first, last = map(int, asked.removeprefix("bytes=").split("-"))
+        there = f"bytes {first}-{last}/{len(LONG)}"
+        part = LONG[first : last + 1]
+        request.give(part, status=206, Content_Range=there, x_amz_checksum_crc32=checksum)
+
+    far.answers[KEY] = answer
+    assert rest_of(checked_reader(far, 5, 2 * MIB)) == LONG[5 : 2 * MIB + 5]
+    assert rest_of(checked_reader(far)) == LONG
+
+
+# --- calls that no odd server is needed for ------------------------------------------
 
 
 class Calls:
