@@ -77,6 +77,18 @@ def brick(host: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     return brick
 
 
+def alone() -> bool:
+    return True
+
+
+def in_company() -> bool:
+    return False
+
+
+def unknown() -> bool:
+    raise errors.StoreUnavailable
+
+
 ISCSI = {"driver_volume_type": "iscsi"}
 NFS = {"driver_volume_type": "nfs", "export": "10.0.0.1:/volumes", "name": "v", "format": "raw"}
 
@@ -88,13 +100,14 @@ def test_what_os_brick_finds_is_written_read_and_let_go_of(
     tmp_path: Path,
     info: dict[str, Any],
 ) -> None:
-    device = machine.open(info, writable=True)
+    device = machine.open(info, writable=True, is_alone=alone)
     assert device.common
     device.write(5, b"data")
     device.flush()
     assert device.read(4, 6) == b"\0data\0"
     machine.extended(info)
     device.close()
+    device.disconnect()
     assert brick.calls == ["connect", "extend", "disconnect"]
     protocol, options = brick.asked[0]
     assert protocol == info["driver_volume_type"]
@@ -104,7 +117,7 @@ def test_what_os_brick_finds_is_written_read_and_let_go_of(
 
 
 def test_a_device_that_others_here_use_is_not_disconnected(machine: Machine, brick: Brick) -> None:
-    machine.open(ISCSI, writable=False).close(disconnect=False)
+    machine.open(ISCSI, writable=False, is_alone=in_company).close()
     assert brick.calls == ["connect"]
 
 
@@ -117,15 +130,25 @@ def test_volumes_whose_bytes_would_not_be_the_image_s_are_refused(
     info: dict[str, Any],
 ) -> None:
     with pytest.raises(errors.StoreUnavailable):
-        machine.open(info, writable=True)
+        machine.open(info, writable=True, is_alone=alone)
     assert brick.calls == []
 
 
 def test_what_cannot_be_opened_is_disconnected(machine: Machine, brick: Brick) -> None:
     brick.path = brick.path.parent
     with pytest.raises(errors.StoreUnavailable):
-        machine.open(ISCSI, writable=True)
+        machine.open(ISCSI, writable=True, is_alone=alone)
     assert brick.calls == ["connect", "disconnect"]
+
+
+@pytest.mark.parametrize("is_alone", [in_company, unknown])
+def test_what_cannot_be_opened_stays_where_others_here_use_it_or_might(
+    machine: Machine, brick: Brick, is_alone: Callable[[], bool]
+) -> None:
+    brick.path = brick.path.parent
+    with pytest.raises(errors.StoreUnavailable):
+        machine.open(ISCSI, writable=True, is_alone=is_alone)
+    assert brick.calls == ["connect"]
 
 
 @pytest.mark.parametrize("step", ["connect", "extend", "disconnect"])
@@ -138,11 +161,12 @@ def test_what_os_brick_cannot_do_makes_the_store_unavailable_and_names_nothing(
     brick.fails = step
 
     def use() -> None:
-        device = machine.open(ISCSI, writable=True)
+        device = machine.open(ISCSI, writable=True, is_alone=alone)
         try:
             machine.extended(ISCSI)
         finally:
             device.close()
+            device.disconnect()
 
     with pytest.raises(errors.StoreUnavailable):
         use()
@@ -187,7 +211,7 @@ def test_an_image_of_ceph_is_used_without_the_kernel_and_nobody_waits_for_ceph_f
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     data = patterned(MIB)
-    device = machine.open(image, writable=True)
+    device = machine.open(image, writable=True, is_alone=alone)
     assert not device.common
     device.write(5, data)
     device.flush()
@@ -196,14 +220,14 @@ def test_an_image_of_ceph_is_used_without_the_kernel_and_nobody_waits_for_ceph_f
     waits: list[Callable[[], object]] = [
         lambda: device.read(0, 8 * MIB),
         lambda: _write_through(device, data),
-        lambda: machine.open(image, writable=False),
+        lambda: machine.open(image, writable=False, is_alone=alone),
     ]
     for act in waits:
         with pytest.raises(errors.StoreUnavailable):
             act()
     device.close()
     lone_ceph.resume()
-    again = machine.open(image, writable=False)
+    again = machine.open(image, writable=False, is_alone=alone)
     assert again.read(5, 10) == data[:10]
     again.close()
     # os-brick's configurations of Ceph, which it keeps as long as it needs them.

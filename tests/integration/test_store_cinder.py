@@ -3,6 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -160,6 +161,18 @@ class _CinderThatGoesAway(AwayContract):
     @pytest.fixture
     def leftovers(self, lone_cinder: Cinder, owner: Owner) -> Leftovers:
         return lambda: [volume["id"] for volume in lone_cinder.volumes(owner)]
+
+    def test_what_a_reader_leaves_attached_meanwhile_is_detached_later(
+        self, store: Store, broken: Broken, lone_cinder: Cinder, owner: Owner
+    ) -> None:
+        url = stored(store, b"data")
+        reader = store.open(url, SERVICE)
+        with broken():
+            reader.close()
+        store.check()
+        [volume] = lone_cinder.volumes(owner)
+        assert volume["attachments"] == []
+        store.delete(url, SERVICE)
 
 
 class TestCinderThatFallsSilent(_CinderThatGoesAway):
@@ -375,6 +388,19 @@ def test_a_volume_that_is_attached_elsewhere_is_waited_for_and_then_given_up(
     cinder.call("DELETE", f"/attachments/{attachment}", owner=someone)
     assert rest_of(store.open(url, SERVICE)) == b"data"
     store.delete(url, SERVICE)
+
+
+def test_a_volume_that_another_process_here_reads_is_waited_for(open_store: Opened) -> None:
+    first, second = open_store(), open_store()
+    url = stored(first, b"data")
+    reader = first.open(url, SERVICE)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(lambda: rest_of(second.open(url, SERVICE)))
+        with pytest.raises(TimeoutError):
+            waiting.result(1)
+        reader.close()
+        assert waiting.result(30) == b"data"
+    second.delete(url, SERVICE)
 
 
 def test_a_volume_that_many_may_attach_is_read_although_it_is_attached_elsewhere(

@@ -5,9 +5,9 @@ import fcntl
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import IO, Any, Final, Literal
 
 import attrs
 
@@ -20,6 +20,9 @@ from vitrine.core import errors
 _log: Final = logging.getLogger(__name__)
 
 _FIRST_PAUSE: Final = 0.5  # seconds until a busy volume is tried again; then twice as long
+_LOOK: Final = 0.05  # seconds between two looks at a lock
+_LONGEST_WAIT: Final = 60.0  # seconds for a lock: about as long as one call of Cinder may take
+_DEBTS_AT_ONCE: Final = 3  # left over from others, and paid by whoever comes next
 
 Mode = Literal["rw", "ro"]
 
@@ -40,8 +43,28 @@ class Attachment:
     info: dict[str, Any] = attrs.field(repr=False)
 
 
+@attrs.frozen(kw_only=True)
+class _Debt:
+    """An attachment that this process is done with, and that has not come to its end.
+
+    Attributes:
+        volumes: Cinder, with the rights with which it was made.
+        id: The attachment's.
+        device: What it led to; None if there is nothing of it on this machine.
+    """
+
+    volumes: Volumes
+    volume_id: str
+    id: str
+    device: Device | None = None
+
+
 class Attacher:
-    """Attaches volumes to this machine. Safe to share between threads."""
+    """Attaches volumes to this machine. Safe to share between threads.
+
+    Whatever uses a common device, attaching and detaching it, holds the lock of its volume
+    for that long: so that of the processes of this machine exactly the last one disconnects it.
+    """
 
     def __init__(self, host: Machine, *, attempts: int, lock_directory: Path) -> None:
         """Attach nothing yet.
@@ -54,6 +77,8 @@ class Attacher:
         self._host = host
         self._attempts = attempts
         self._locks = lock_directory
+        self._debts: dict[str, _Debt] = {}
+        self._debts_lock = threading.Lock()
 
     def attach(self, volumes: Volumes, volume_id: str, mode: Mode) -> Attachment:
         """Attach a volume.
@@ -62,53 +87,135 @@ class Attacher:
             BlobNotFound: There is no such volume.
             StoreUnavailable: It is busy, or cannot be reached from this machine.
         """
-        properties = self._host.properties()
         mark = Mark.new()
         try:
-            connector = {**properties, "mode": mode, "mountpoint": str(mark)}
-            with self._alone(volume_id):
-                attachment_id, info = self._reach(volumes, volume_id, mode, connector)
-                try:
-                    device = self._device(volumes, attachment_id, info, mode)
-                except BaseException:
-                    with contextlib.suppress(errors.StoreUnavailable, errors.BlobNotFound):
-                        volumes.detach(attachment_id)
-                    raise
+            attachment = self._reach(volumes, volume_id, mode, mark)
         except BaseException:
             mark.end()
+            raise
+        self.pay_debts()
+        return attachment
+
+    def _reach(self, volumes: Volumes, volume_id: str, mode: Mode, mark: Mark) -> Attachment:
+        pause = _FIRST_PAUSE
+        for left in range(self._attempts - 1, -1, -1):
+            try:
+                # Whoever holds the volume needs the lock to let go of it.
+                with self._alone(volume_id, _LONGEST_WAIT):
+                    return self._attempt(volumes, volume_id, mode, mark)
+            except Busy:
+                if volumes.get(volume_id).going:
+                    raise errors.BlobNotFound from None
+                if left and not self.clear_dead(volumes, volume_id):
+                    time.sleep(pause)
+                    pause *= 2
+        _log.warning("A volume is busy: volumes of a type with multiattach would not be.")
+        raise errors.StoreUnavailable
+
+    def _attempt(self, volumes: Volumes, volume_id: str, mode: Mode, mark: Mark) -> Attachment:
+        connector = {**self._host.properties(), "mode": mode, "mountpoint": str(mark)}
+        attachment_id, info = volumes.attach(volume_id, mode, connector)
+        debt = _Debt(volumes=volumes, volume_id=volume_id, id=attachment_id)
+        try:
+            device = self._host.open(
+                info, writable=mode == "rw", is_alone=lambda: self._is_alone(debt)
+            )
+        except BaseException:
+            self._give_up(debt)
+            raise
+        try:
+            volumes.complete(attachment_id)
+        except BaseException as error:
+            self._give_up(attrs.evolve(debt, device=device))
+            if isinstance(error, errors.BlobNotFound):
+                # Somebody ended it.
+                raise errors.StoreUnavailable from None
             raise
         return Attachment(
             id=attachment_id, volume_id=volume_id, mark=mark, device=device, info=info
         )
 
-    def _device(
-        self, volumes: Volumes, attachment_id: str, info: dict[str, Any], mode: Mode
-    ) -> Device:
-        device = self._host.open(info, writable=mode == "rw")
-        try:
-            volumes.complete(attachment_id)
-        except BaseException as error:
-            with contextlib.suppress(errors.StoreUnavailable):
-                device.close()
-            if isinstance(error, errors.BlobNotFound):
-                # Somebody ended it.
-                raise errors.StoreUnavailable from None
-            raise
-        return device
+    def _give_up(self, debt: _Debt) -> None:
+        """Undo what an attempt did, or note what is left; the lock is held."""
+        with contextlib.suppress(errors.VitrineError):
+            if debt.device is not None:
+                debt.device.close()
+        with contextlib.suppress(errors.VitrineError), self._noted(debt):
+            self._settle(debt)
 
     def detach(self, volumes: Volumes, attachment: Attachment) -> None:
         """Let go of a volume. May be called again.
+
+        Its device is closed in any case. What else does not come to its end now is tried again
+        when something else is attached or detached.
 
         Raises:
             BlobNotFound: It was no longer attached, as far as Cinder knows.
             StoreUnavailable: Cinder still has it as attached.
         """
+        debt = _Debt(
+            volumes=volumes,
+            volume_id=attachment.volume_id,
+            id=attachment.id,
+            device=attachment.device,
+        )
+        with contextlib.ExitStack() as stack:
+            stack.callback(attachment.mark.end)
+            stack.callback(self._pay, debt, wait=_LONGEST_WAIT)
+            # First, for this needs neither a lock nor Cinder.
+            attachment.device.close()
+        self.pay_debts()
+
+    def pay_debts(self) -> None:
+        """Let go of some of what could not be let go of when it should have been. Never raises."""
+        for _ in range(_DEBTS_AT_ONCE):
+            with self._debts_lock:
+                if not self._debts:
+                    return
+                debt = self._debts.pop(next(iter(self._debts)))
+            try:
+                self._pay(debt, wait=0)
+            except errors.BlobNotFound:
+                continue
+            except errors.CallerNotAdmitted:
+                # That will not change. If the volume is read here again, its device goes then.
+                _log.warning("A volume stays attached: whoever read it is not let in any more.")
+                self._forget(debt)
+            except errors.VitrineError:
+                return
+
+    def _pay(self, debt: _Debt, *, wait: float) -> None:
+        with self._noted(debt), self._alone(debt.volume_id, wait):
+            self._settle(debt)
+
+    @contextlib.contextmanager
+    def _noted(self, debt: _Debt) -> Iterator[None]:
+        """Have a debt on the list, as the last one, unless it is paid in the block."""
         try:
-            with self._alone(attachment.volume_id):
-                attachment.device.close(disconnect=self._is_alone(volumes, attachment))
+            yield
+        except errors.BlobNotFound:
+            self._forget(debt)
+            raise
+        except BaseException:
+            with self._debts_lock:
+                self._debts[debt.id] = debt
+            raise
+        self._forget(debt)
+
+    def _forget(self, debt: _Debt) -> None:
+        with self._debts_lock:
+            self._debts.pop(debt.id, None)
+
+    def _settle(self, debt: _Debt) -> None:
+        """Bring an attachment to its end here, and then in Cinder; the lock is held."""
+        device = debt.device
+        is_last = device is not None and device.common and self._is_alone(debt)
+        try:
+            if device is not None and is_last:
+                device.disconnect()
         finally:
-            attachment.mark.end()
-            volumes.detach(attachment.id)
+            # With the lock: whoever is next to ask if it is alone must not count this one.
+            debt.volumes.detach(debt.id)
 
     def extended(self, attachment: Attachment) -> None:
         """See the new size of an attached volume."""
@@ -130,41 +237,40 @@ class Attacher:
                 volumes.detach(attachment_id)
         return bool(dead)
 
-    def _is_alone(self, volumes: Volumes, attachment: Attachment) -> bool:
-        """Return whether no other process of this machine uses the same device."""
-        if not attachment.device.common:
+    def _is_alone(self, debt: _Debt) -> bool:
+        """Return whether no other attachment on this machine is in use; the lock is held."""
+        try:
+            holders = debt.volumes.get(debt.volume_id).holders
+        except errors.BlobNotFound:
             return True
-        others = (
-            Mark.parse(holder)
-            for attachment_id, holder in volumes.get(attachment.volume_id).holders.items()
-            if attachment_id != attachment.id
-        )
-        return not any(mark and mark.is_of_this_machine and not mark.is_dead for mark in others)
-
-    def _reach(
-        self, volumes: Volumes, volume_id: str, mode: Mode, connector: Mapping[str, object]
-    ) -> tuple[str, dict[str, Any]]:
-        pause = _FIRST_PAUSE
-        for left in range(self._attempts - 1, -1, -1):
-            try:
-                return volumes.attach(volume_id, mode, connector)
-            except Busy:
-                if volumes.get(volume_id).going:
-                    raise errors.BlobNotFound from None
-                if left and not self.clear_dead(volumes, volume_id):
-                    time.sleep(pause)
-                    pause *= 2
-        _log.warning("A volume is busy: volumes of a type with multiattach would not be.")
-        raise errors.StoreUnavailable
+        marks = (Mark.parse(holder) for each, holder in holders.items() if each != debt.id)
+        return not any(mark and mark.is_of_this_machine and not mark.is_dead for mark in marks)
 
     @contextlib.contextmanager
-    def _alone(self, volume_id: str) -> Iterator[None]:
-        """Keep others on this machine from attaching the same volume, or detaching it, now."""
+    def _alone(self, volume_id: str, wait: float) -> Iterator[None]:
+        """Keep others on this machine from attaching the same volume, or detaching it, now.
+
+        Raises:
+            StoreUnavailable: Somebody else does, for longer than *wait* seconds.
+        """
         self._locks.mkdir(parents=True, exist_ok=True)
         # A few files for all volumes, so that they need not be tidied up.
         with (self._locks / f"volume-{volume_id[:2]}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file, wait)
             yield
+
+
+def _lock(file: IO[str], wait: float) -> None:
+    end = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise errors.StoreUnavailable from None
+            time.sleep(_LOOK)
+        else:
+            return
 
 
 class SharedReaders:

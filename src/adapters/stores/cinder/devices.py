@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from vitrine.core import errors
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CLOSED: Final = -1  # no descriptor
 
 
 class Device(Protocol):
@@ -38,11 +39,14 @@ class Device(Protocol):
         """Return when what was written is where a crash does no harm."""
         ...
 
-    def close(self, *, disconnect: bool = True) -> None:
-        """Let go of it. May be called again.
+    def close(self) -> None:
+        """Let go of it: it is of no use any more. May be called again."""
+        ...
 
-        Args:
-            disconnect: Whether the machine lets go of it too, if the device is common.
+    def disconnect(self) -> None:
+        """Have the machine let go of it too, once it is closed. May be called again.
+
+        What is not common went when it was closed; what is must be in nobody's use here.
         """
         ...
 
@@ -59,12 +63,14 @@ class Machine(Protocol):
         """
         ...
 
-    def open(self, info: dict[str, Any], *, writable: bool) -> Device:
+    def open(self, info: dict[str, Any], *, writable: bool, is_alone: Callable[[], bool]) -> Device:
         """Return the device of an attached volume.
 
         Args:
             info: What Cinder says of the connection.
             writable: Whether it shall be written to.
+            is_alone: Asked where a common device is there and cannot be opened: whether nobody
+                else on this machine uses it. If not, or if it raises, the device stays.
 
         Raises:
             StoreUnavailable: It cannot be reached from here.
@@ -85,11 +91,11 @@ class FileDevice(Device):
 
     common = True
 
-    def __init__(self, path: str, *, writable: bool, release: Callable[[bool], None]) -> None:
-        """Open what is at *path*; *release* is called when it is closed, with what `close` got."""
+    def __init__(self, path: str, *, writable: bool, release: Callable[[], None]) -> None:
+        """Open what is at *path*; *release* is called when it is disconnected, once."""
         flags = (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC
         self._descriptor = os.open(path, flags)
-        self._open = True
+        self._connected = True
         self._release = release
 
     def read(self, offset: int, length: int) -> bytes:
@@ -119,17 +125,22 @@ class FileDevice(Device):
     def flush(self) -> None:
         try:
             os.fsync(self._descriptor)
-        except OSError:
+        except (OSError, ValueError):  # the latter if it is closed
             raise errors.StoreUnavailable from None
 
-    def close(self, *, disconnect: bool = True) -> None:
-        if not self._open:
+    def close(self) -> None:
+        # Its number may be somebody else's soon.
+        descriptor, self._descriptor = self._descriptor, _CLOSED
+        if descriptor == _CLOSED:
             return
-        self._open = False
         # What it could complain of was either flushed before or is given up now.
         with contextlib.suppress(OSError):
-            os.close(self._descriptor)
-        self._release(disconnect)
+            os.close(descriptor)
+
+    def disconnect(self) -> None:
+        if self._connected:
+            self._connected = False
+            self._release()
 
 
 class RbdDevice(Device):
@@ -166,8 +177,11 @@ class RbdDevice(Device):
         except Exception:  # noqa: BLE001 - the same
             raise errors.StoreUnavailable from None
 
-    def close(self, *, disconnect: bool = True) -> None:
+    def close(self) -> None:
         if not self._open:
             return
         self._open = False
         self._release()
+
+    def disconnect(self) -> None:
+        """Do nothing: this is nobody else's."""

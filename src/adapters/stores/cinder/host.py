@@ -81,7 +81,7 @@ class Host(Machine):
                 self._properties = found
             return found
 
-    def open(self, info: dict[str, Any], *, writable: bool) -> Device:
+    def open(self, info: dict[str, Any], *, writable: bool, is_alone: Callable[[], bool]) -> Device:
         if info.get("encrypted") or info.get("format") not in _RAW:
             _log.error("A volume is encrypted or in a format of its own: its type fits no images.")
             raise errors.StoreUnavailable
@@ -90,19 +90,20 @@ class Host(Machine):
             brick = self._connector(info)
             device = brick.connect_volume(info)
         found = device["path"]
+        common = isinstance(found, str | bytes)
 
-        def disconnect(really: bool = True) -> None:  # noqa: FBT001, FBT002 - what `close` was told
-            if really:
-                with _translated("detach a volume"):
-                    brick.disconnect_volume(info, device)
+        def disconnect() -> None:
+            with _translated("detach a volume"):
+                brick.disconnect_volume(info, device)
 
         try:
-            if not isinstance(found, str | bytes):
+            if not common:
                 return RbdDevice(found, disconnect)
             return self._file(os.fsdecode(found), disconnect, writable=writable)
         except BaseException:
-            with contextlib.suppress(errors.StoreUnavailable):
-                disconnect()
+            with contextlib.suppress(errors.VitrineError):
+                if not common or is_alone():
+                    disconnect()
             raise
 
     def extended(self, info: dict[str, Any]) -> None:
@@ -121,22 +122,21 @@ class Host(Machine):
             **{"do_local_attach": False, "conn": info, **mounted},
         )
 
-    def _file(self, path: str, release: Callable[[bool], None], *, writable: bool) -> Device:
+    def _file(self, path: str, release: Callable[[], None], *, writable: bool) -> Device:
         wanted = os.R_OK | (os.W_OK if writable else 0)
         if os.access(path, wanted):
             return self._opened(path, release, writable=writable)
         owner = str(Path(path).stat().st_uid)
 
-        def give_back(really: bool) -> None:  # noqa: FBT001 - the same
-            if really:
-                with contextlib.suppress(errors.StoreUnavailable):
-                    self._chown(owner, path)
-            release(really)
+        def give_back() -> None:
+            with contextlib.suppress(errors.StoreUnavailable):
+                self._chown(owner, path)
+            release()
 
         self._chown(str(os.getuid()), path)
         return self._opened(path, give_back, writable=writable)
 
-    def _opened(self, path: str, release: Callable[[bool], None], *, writable: bool) -> Device:
+    def _opened(self, path: str, release: Callable[[], None], *, writable: bool) -> Device:
         try:
             return FileDevice(path, writable=writable, release=release)
         except OSError as error:

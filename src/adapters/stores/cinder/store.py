@@ -182,7 +182,7 @@ class CinderStore(Store):
         if not wanted:
             return VolumeReader(None, offset, 0, lambda: None)
         device = self._readers.enter(volumes, volume.id)
-        return VolumeReader(device, offset, wanted, lambda: self._leave(identity, volume.id))
+        return VolumeReader(device, offset, wanted, lambda: self._leave(volumes, volume.id))
 
     def size(self, url: str, identity: StoreIdentity) -> int:
         return names.size_of(self._locate(self._volumes(identity), url))
@@ -202,12 +202,13 @@ class CinderStore(Store):
 
     def check(self) -> None:
         self._volumes(SERVICE).check()
+        self._attacher.pay_debts()
 
-    def _leave(self, identity: StoreIdentity, volume_id: str) -> None:
-        # If somebody else ended the attachment, so be it. If Cinder does not answer, whom the
-        # attachment disturbs next will see that nobody uses it.
+    def _leave(self, volumes: Volumes, volume_id: str) -> None:
+        # If somebody else ended the attachment, so be it. If Cinder does not answer, the
+        # attacher does later what is left to do.
         with contextlib.suppress(errors.BlobNotFound, errors.StoreUnavailable):
-            self._readers.leave(self._volumes(identity), volume_id)
+            self._readers.leave(volumes, volume_id)
 
     def _locate(self, volumes: Volumes, url: str) -> Volume:
         volume_id = names.volume_id_of(self._id, url)

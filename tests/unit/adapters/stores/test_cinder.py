@@ -1,9 +1,11 @@
 """The store of volumes, as far as it can be seen without a Cinder; see the integration tests."""
 
+import fcntl
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from keystoneauth1 import exceptions as keystone
 
 from vitrine.adapters.credentials.lazy import LazyCredentials
-from vitrine.adapters.stores.cinder import claims, names, writer
+from vitrine.adapters.stores.cinder import attachments, claims, names, writer
 from vitrine.adapters.stores.cinder.access import Service
 from vitrine.adapters.stores.cinder.attachments import Attacher, SharedReaders
 from vitrine.adapters.stores.cinder.calls import Busy, Calls
@@ -57,7 +59,13 @@ def volume(
 
 
 class FewVolumes(Volumes):
-    """A Cinder whose volumes are in memory, and that does at once what it is told."""
+    """A Cinder whose volumes are in memory, and that does at once what it is told.
+
+    Attributes:
+        looked: Called when somebody looks for a name.
+        refused: Set when a volume was busy.
+        trouble: What it answers to all that can be asked of an attached volume.
+    """
 
     def __init__(self, *volumes: Volume) -> None:
         self.known = {each.id: each for each in volumes}
@@ -65,8 +73,11 @@ class FewVolumes(Volumes):
         self.attached: list[str] = []
         self.detached: list[str] = []
         self.looked: Callable[[], None] = lambda: None
+        self.refused = threading.Event()
+        self.trouble: errors.VitrineError | None = None
 
     def get(self, volume_id: str) -> Volume:
+        self._check()
         if volume_id not in self.known:
             raise errors.BlobNotFound
         return self.known[volume_id]
@@ -100,6 +111,7 @@ class FewVolumes(Volumes):
     ) -> tuple[str, dict[str, Any]]:
         before = self.get(volume_id)
         if before.holders:
+            self.refused.set()
             raise Busy
         attachment_id = f"attachment-{len(self.attached)}"
         holders = {attachment_id: str(connector["mountpoint"])}
@@ -108,9 +120,11 @@ class FewVolumes(Volumes):
         return attachment_id, {}
 
     def complete(self, attachment_id: str) -> None:
+        self._check()
         assert attachment_id in self.attached
 
     def detach(self, attachment_id: str) -> None:
+        self._check()
         self.detached.append(attachment_id)
         for each in list(self.known.values()):
             holders = {key: mark for key, mark in each.holders.items() if key != attachment_id}
@@ -118,6 +132,10 @@ class FewVolumes(Volumes):
 
     def release(self) -> None:
         pass
+
+    def _check(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
 
 
 # --- names ---------------------------------------------------------------------------
@@ -323,21 +341,42 @@ def test_only_what_can_be_known_is_taken_for_dead(
 def test_a_file_is_written_read_and_let_go_of_once(tmp_path: Path) -> None:
     path = tmp_path / "volume"
     path.write_bytes(bytes(100))
-    released: list[bool] = []
-    device = FileDevice(str(path), writable=True, release=released.append)
+    released: list[int] = []
+    device = FileDevice(str(path), writable=True, release=lambda: released.append(1))
     device.write(10, b"bytes")
     device.flush()
     assert device.read(8, 9) == b"\0\0bytes\0\0"
-    device.close(disconnect=False)
     device.close()
-    assert released == [False]
+    device.close()
+    assert released == []
+    device.disconnect()
+    device.disconnect()
+    assert released == [1]
     assert path.read_bytes()[10:15] == b"bytes"
+
+
+def test_a_file_that_was_closed_is_unavailable_whoever_has_its_number_now(tmp_path: Path) -> None:
+    path, other = tmp_path / "volume", tmp_path / "other"
+    path.write_bytes(bytes(100))
+    other.write_bytes(bytes(100))
+    device = FileDevice(str(path), writable=True, release=lambda: None)
+    device.close()
+    uses: list[Callable[[], object]] = [
+        lambda: device.write(0, b"data"),
+        lambda: device.read(0, 1),
+        device.flush,
+    ]
+    with other.open("r+b"):
+        for use in uses:
+            with pytest.raises(errors.StoreUnavailable):
+                use()
+    assert other.read_bytes() == bytes(100)
 
 
 def test_a_file_that_is_too_short_is_unavailable(tmp_path: Path) -> None:
     path = tmp_path / "volume"
     path.write_bytes(b"short")
-    device = FileDevice(str(path), writable=False, release=lambda _: None)
+    device = FileDevice(str(path), writable=False, release=lambda: None)
     with pytest.raises(errors.StoreUnavailable):
         device.read(3, 3)
     with pytest.raises(errors.StoreUnavailable):
@@ -346,7 +385,7 @@ def test_a_file_that_is_too_short_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_full_makes_the_store_full() -> None:
-    device = FileDevice("/dev/full", writable=True, release=lambda _: None)
+    device = FileDevice("/dev/full", writable=True, release=lambda: None)
     with pytest.raises(errors.StoreFull):
         device.write(0, b"data")
     device.close()
@@ -360,14 +399,20 @@ class OneFile(Machine):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.released: list[bool] = []
+        self.opened: list[FileDevice] = []
+        self.released = 0
         self.noticed = 0
 
     def properties(self) -> Mapping[str, object]:
         return {"host": "here"}
 
-    def open(self, info: dict[str, Any], *, writable: bool) -> Device:
-        return FileDevice(str(self.path), writable=writable, release=self.released.append)
+    def open(self, info: dict[str, Any], *, writable: bool, is_alone: Callable[[], bool]) -> Device:
+        device = FileDevice(str(self.path), writable=writable, release=self._release)
+        self.opened.append(device)
+        return device
+
+    def _release(self) -> None:
+        self.released += 1
 
     def extended(self, info: dict[str, Any]) -> None:
         self.noticed += 1
@@ -386,6 +431,25 @@ def attacher(machine: OneFile, tmp_path: Path) -> Attacher:
     return Attacher(machine, attempts=2, lock_directory=tmp_path / "locks")
 
 
+def is_closed(device: Device) -> bool:
+    try:
+        device.read(0, 1)
+    except errors.StoreUnavailable:
+        return True
+    return False
+
+
+def elsewhere_here() -> str:
+    """Return the mark of another process of this machine, as one in a container has it."""
+    return str(attrs.evolve(Mark.new(), pid=1, started=0, space=1))
+
+
+def held_by(volumes: FewVolumes, **holders: str) -> None:
+    """Let others have the volume attached as well."""
+    before = volumes.known[ID]
+    volumes.known[ID] = attrs.evolve(before, holders={**before.holders, **holders})
+
+
 def test_readers_of_a_process_share_an_attachment(attacher: Attacher, machine: OneFile) -> None:
     volumes = FewVolumes(volume())
     readers = SharedReaders(attacher)
@@ -401,7 +465,7 @@ def test_readers_of_a_process_share_an_attachment(attacher: Attacher, machine: O
     assert results(at_once(5, read)) == [bytes(3)] * 5
     assert len(volumes.attached) == 1
     assert volumes.detached == volumes.attached
-    assert machine.released == [True]
+    assert machine.released == 1
 
 
 def test_readers_that_come_and_go_always_find_the_volume(attacher: Attacher) -> None:
@@ -432,18 +496,17 @@ def test_a_device_that_another_process_here_uses_stays(
 ) -> None:
     volumes = FewVolumes(volume())
     attachment = attacher.attach(volumes, ID, "ro")
-    parent = attrs.evolve(Mark.new(), pid=1, started=0)
-    holders = {attachment.id: str(attachment.mark), "other": str(attrs.evolve(parent, space=1))}
-    volumes.known[ID] = attrs.evolve(volumes.known[ID], holders=holders)
+    held_by(volumes, other=elsewhere_here())
     attacher.detach(volumes, attachment)
-    assert machine.released == [False]
+    assert machine.released == 0
+    assert is_closed(attachment.device)
     assert volumes.detached == [attachment.id]
 
 
 def test_what_cannot_be_opened_here_is_detached_again(
     attacher: Attacher, machine: OneFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(info: dict[str, Any], *, writable: bool) -> Device:
+    def fail(info: dict[str, Any], *, writable: bool, is_alone: Callable[[], bool]) -> Device:
         raise errors.StoreUnavailable
 
     monkeypatch.setattr(machine, "open", fail)
@@ -452,6 +515,177 @@ def test_what_cannot_be_opened_here_is_detached_again(
         attacher.attach(volumes, ID, "rw")
     assert len(volumes.attached) == 1
     assert volumes.detached == volumes.attached
+
+
+def test_what_is_not_complete_is_disconnected_unless_another_process_here_uses_it(
+    attacher: Attacher, machine: OneFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes = FewVolumes(volume())
+
+    def fail(attachment_id: str) -> None:
+        raise errors.StoreUnavailable
+
+    def fail_in_company(attachment_id: str) -> None:
+        held_by(volumes, other=elsewhere_here())
+        fail(attachment_id)
+
+    for complete, released in ((fail, 1), (fail_in_company, 1)):
+        monkeypatch.setattr(volumes, "complete", complete)
+        with pytest.raises(errors.StoreUnavailable):
+            attacher.attach(volumes, ID, "ro")
+        assert all(map(is_closed, machine.opened))
+        assert machine.released == released
+        assert volumes.detached == volumes.attached
+    assert len(volumes.attached) == 2
+
+
+def test_who_waits_for_a_volume_lets_another_process_here_let_go_of_it(
+    machine: OneFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachments, "_FIRST_PAUSE", 0.05)
+    holder, waiter = (
+        Attacher(machine, attempts=7, lock_directory=tmp_path / "locks") for _ in range(2)
+    )
+    volumes = FewVolumes(volume())
+    held = holder.attach(volumes, ID, "ro")
+
+    def let_go() -> None:
+        assert volumes.refused.wait(10)
+        holder.detach(volumes, held)
+
+    def wait() -> None:
+        waiter.detach(volumes, waiter.attach(volumes, ID, "ro"))
+
+    results(at_once(2, lambda number: (let_go, wait)[number]()))
+    assert len(volumes.attached) == 2
+    assert machine.released == 2
+
+
+class SlowlyLeft(FewVolumes):
+    """A Cinder whose volumes all can be attached many times, and that takes its time to detach."""
+
+    def attach(
+        self, volume_id: str, mode: str, connector: Mapping[str, object]
+    ) -> tuple[str, dict[str, Any]]:
+        others = self.known[volume_id].holders
+        self.known[volume_id] = attrs.evolve(self.known[volume_id], holders={})
+        made = super().attach(volume_id, mode, connector)
+        held_by(self, **others)
+        return made
+
+    def detach(self, attachment_id: str) -> None:
+        time.sleep(0.2)
+        super().detach(attachment_id)
+
+
+def test_of_two_processes_here_that_leave_at_once_one_disconnects(
+    machine: OneFile, tmp_path: Path
+) -> None:
+    attachers = [Attacher(machine, attempts=1, lock_directory=tmp_path / "locks") for _ in "ab"]
+    volumes = SlowlyLeft(volume())
+    held = [each.attach(volumes, ID, "ro") for each in attachers]
+    results(at_once(2, lambda number: attachers[number].detach(volumes, held[number])))
+    assert machine.released == 1
+    assert volumes.known[ID].holders == {}
+
+
+def test_a_lock_that_nobody_gives_back_is_not_waited_for_for_ever(
+    attacher: Attacher, machine: OneFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachments, "_LONGEST_WAIT", 0.1)
+    volumes = FewVolumes(volume())
+    attachment = attacher.attach(volumes, ID, "ro")
+    with (tmp_path / "locks" / f"volume-{ID[:2]}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(errors.StoreUnavailable):
+            attacher.attach(volumes, ID, "ro")
+        with pytest.raises(errors.StoreUnavailable):
+            attacher.detach(volumes, attachment)
+        assert is_closed(attachment.device)
+        attacher.pay_debts()
+    assert volumes.detached == []
+    attacher.pay_debts()
+    assert volumes.detached == volumes.attached == [attachment.id]
+    assert machine.released == 1
+
+
+# --- Cinder is away when somebody leaves ---------------------------------------------
+
+
+@pytest.mark.parametrize("act", ["attach", "detach", "check"])
+def test_who_leaves_while_cinder_is_away_closes_the_device_and_what_is_left_is_done_later(
+    attacher: Attacher, machine: OneFile, act: str
+) -> None:
+    volumes = FewVolumes(volume(), volume(OTHER))
+    readers = SharedReaders(attacher)
+    other = attacher.attach(volumes, OTHER, "ro")
+    device = readers.enter(volumes, ID)
+    volumes.trouble = errors.StoreUnavailable()
+    with pytest.raises(errors.StoreUnavailable):
+        readers.leave(volumes, ID)
+    assert is_closed(device)
+    attacher.pay_debts()
+    assert machine.released == 0
+    volumes.trouble = None
+    match act:
+        case "attach":
+            third = "00000000-0000-4000-8000-000000000000"
+            volumes.known[third] = volume(third)
+            attacher.attach(volumes, third, "ro")
+            assert machine.released == 1
+        case "detach":
+            attacher.detach(volumes, other)
+            assert machine.released == 2
+        case _:
+            attacher.pay_debts()
+            assert machine.released == 1
+    assert "attachment-1" in volumes.detached
+    assert volumes.known[ID].holders == {}
+
+
+def test_what_is_left_is_not_disconnected_where_another_process_here_uses_it(
+    attacher: Attacher, machine: OneFile
+) -> None:
+    volumes = FewVolumes(volume())
+    attachment = attacher.attach(volumes, ID, "ro")
+    volumes.trouble = errors.StoreUnavailable()
+    with pytest.raises(errors.StoreUnavailable):
+        attacher.detach(volumes, attachment)
+    volumes.trouble = None
+    held_by(volumes, other=elsewhere_here())
+    attacher.pay_debts()
+    assert volumes.detached == [attachment.id]
+    assert machine.released == 0
+
+
+def test_what_is_left_of_a_volume_that_is_gone_is_disconnected(
+    attacher: Attacher, machine: OneFile
+) -> None:
+    volumes = FewVolumes(volume())
+    attachment = attacher.attach(volumes, ID, "ro")
+    volumes.trouble = errors.StoreUnavailable()
+    with pytest.raises(errors.StoreUnavailable):
+        attacher.detach(volumes, attachment)
+    volumes.trouble = None
+    del volumes.known[ID]
+    attacher.pay_debts()
+    assert machine.released == 1
+
+
+def test_whoever_is_not_let_in_any_more_is_asked_once(attacher: Attacher, machine: OneFile) -> None:
+    volumes = FewVolumes(volume())
+    attachment = attacher.attach(volumes, ID, "ro")
+    volumes.trouble = errors.CallerNotAdmitted()
+    with pytest.raises(errors.CallerNotAdmitted):
+        attacher.detach(volumes, attachment)
+    attacher.pay_debts()
+    volumes.trouble = None
+    attacher.pay_debts()
+    assert volumes.detached == []
+    # Who reads it next finds nobody in the way, and takes the device along.
+    attacher.detach(volumes, attacher.attach(volumes, ID, "ro"))
+    assert sorted(volumes.detached) == sorted(volumes.attached)
+    assert machine.released == 1
 
 
 # --- growing -------------------------------------------------------------------------
