@@ -315,10 +315,15 @@ class Outbox(Protocol):
     """Events that are not published yet."""
 
     def claim(self, holder: str, ttl: timedelta, *, limit: int = 100) -> OutboxBatch | None:
-        """Return the oldest events of an aggregate that nobody else is publishing.
+        """Return the oldest events of an aggregate that nobody is publishing.
 
-        Until *ttl* is over, or `settle` is called, nobody else gets that
-        aggregate. None when there is nothing to publish.
+        Until *ttl* is over, or `settle` or `release` is called, nobody gets that
+        aggregate again, *holder* included. Those that were released, or whose time
+        was over, come after all others, and of them what ended first. None when
+        there is nothing to publish.
+
+        Events of a kind that is not known here, as a newer release may have left
+        them, stay where they are with what comes after them of their aggregate.
         """
         ...
 
@@ -327,7 +332,7 @@ class Outbox(Protocol):
         ...
 
     def release(self, batch: OutboxBatch, holder: str) -> None:
-        """Let the aggregate go with its events unpublished."""
+        """Let the aggregate go with its events unpublished; others come before it now."""
         ...
 
 

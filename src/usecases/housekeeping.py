@@ -12,6 +12,7 @@ from vitrine.ports.notifications import Notifier
 from vitrine.ports.persistence import (
     CloseSession,
     HoldLease,
+    OutboxBatch,
     Persistence,
     ReleaseReservations,
 )
@@ -31,6 +32,7 @@ _BATCH: Final = 100  # sessions looked at in one round
 _KEEP_COMMITS: Final = timedelta(hours=2)
 _PAUSE_OF_JOBS: Final = timedelta(minutes=10)
 _CUT_OFF: Final = "The upload was cut off."
+_AWAY: Final = 3  # images in a row whose events are not taken: the bus takes none now
 
 
 class Housekeeping:
@@ -195,17 +197,37 @@ class Relay:
     def run(self) -> int:
         """Publish all that is waiting; return how many events that were.
 
+        What the bus does not take while it takes others waits until the claim on it is
+        over, and holds up nothing but what comes after it of the same image.
+
         Raises:
-            NotifierUnavailable: The bus does not take them; they go on waiting.
+            NotifierUnavailable: The bus takes none; they go on waiting.
         """
-        published = 0
         outbox, holder = self._persistence.outbox, self._ids.new()
-        while (batch := outbox.claim(holder, self._ttl)) is not None:
+        published, refused = 0, list[OutboxBatch]()
+        while len(refused) < _AWAY and (batch := outbox.claim(holder, self._ttl)) is not None:
             try:
                 self._notifier.publish(batch.events)
             except errors.NotifierUnavailable:
-                outbox.release(batch, holder)
-                raise
+                refused.append(batch)
+                continue
             outbox.settle(batch, holder)
             published += len(batch.events)
+            _set_aside(refused)
+        if refused and not published:
+            # Others come first next time: if it is not the bus, these would keep them waiting.
+            for batch in refused:
+                outbox.release(batch, holder)
+            raise errors.NotifierUnavailable
+        _set_aside(refused)
         return published
+
+
+def _set_aside(refused: list[OutboxBatch]) -> None:
+    """Leave them claimed for a while: it seems that it is they whom the bus does not take."""
+    for batch in refused:
+        _log.warning(
+            "The message bus took other events, but not those of %s; they are tried again later.",
+            batch.aggregate_id,
+        )
+    refused.clear()

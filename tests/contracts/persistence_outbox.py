@@ -100,6 +100,37 @@ class OutboxContract(PersistenceContractBase):
         persistence.outbox.release(batch, "a")
         assert _claim(persistence, "b") == batch
 
+    def test_not_even_its_holder_gets_a_claimed_aggregate_again(
+        self, persistence: Persistence
+    ) -> None:
+        persistence.commit(changeset(events=[an_event(new_id()), an_event(new_id())]))
+        first, second = _claim(persistence), _claim(persistence)
+        assert first.aggregate_id != second.aggregate_id
+        assert persistence.outbox.claim("relay", LONG) is None
+
+    def test_released_events_come_after_all_others(self, persistence: Persistence) -> None:
+        persistence.commit(changeset(events=[an_event(new_id()) for _ in range(3)]))
+        first, second = _claim(persistence), _claim(persistence)
+        persistence.outbox.release(second, "relay")
+        persistence.outbox.release(first, "relay")
+        third = _claim(persistence)
+        assert third not in (first, second)
+        given_back = [_claim(persistence), _claim(persistence)]
+        assert sorted(given_back, key=str) == sorted((first, second), key=str)
+        assert persistence.outbox.claim("relay", LONG) is None
+
+    def test_events_whose_claim_is_over_come_after_others_and_the_longest_over_first(
+        self, persistence: Persistence
+    ) -> None:
+        persistence.commit(changeset(events=[an_event(new_id()) for _ in range(3)]))
+        recently = persistence.outbox.claim("crashed", -LONG)
+        assert recently is not None
+        long_ago = persistence.outbox.claim("crashed", -2 * LONG)
+        assert long_ago is not None
+        untouched = _claim(persistence)
+        assert untouched not in (recently, long_ago)
+        assert [_claim(persistence), _claim(persistence)] == [long_ago, recently]
+
     @pytest.mark.parametrize("ttl", [OVER, timedelta(0)])
     def test_a_claim_whose_time_is_over_is_free(
         self, persistence: Persistence, ttl: timedelta

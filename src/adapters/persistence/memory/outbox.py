@@ -1,8 +1,8 @@
 """Events on their way."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from vitrine.adapters.persistence.memory.tables import Lease, Tables, free
+from vitrine.adapters.persistence.memory.tables import Lease, Tables
 from vitrine.core.events import Event
 from vitrine.ports.persistence import Outbox, OutboxBatch
 
@@ -22,11 +22,10 @@ class MemoryOutbox(Outbox):
 
     def claim(self, holder: str, ttl: timedelta, *, limit: int = 100) -> OutboxBatch | None:
         with self._tables.alone() as moment:
-            for aggregate_id, events in self._tables.pending.items():
-                if free(self._tables.claims.get(aggregate_id), holder, moment):
-                    self._tables.claims.put(aggregate_id, Lease(holder, moment + ttl))
-                    return OutboxBatch(aggregate_id=aggregate_id, events=events[:limit])
-            return None
+            batch = self._next(moment, limit)
+            if batch is not None:
+                self._tables.claims.put(batch.aggregate_id, Lease(holder, moment + ttl))
+            return batch
 
     def settle(self, batch: OutboxBatch, holder: str) -> None:
         with self._tables.alone():
@@ -37,13 +36,26 @@ class MemoryOutbox(Outbox):
             self._tables.pending.remove(batch.aggregate_id)
             if left:
                 self._tables.pending.put(batch.aggregate_id, left)
-            self._let_go(batch, holder)
+            if self._is_held(batch, holder):
+                self._tables.claims.remove(batch.aggregate_id)
 
     def release(self, batch: OutboxBatch, holder: str) -> None:
-        with self._tables.alone():
-            self._let_go(batch, holder)
+        with self._tables.alone() as moment:
+            if self._is_held(batch, holder):
+                self._tables.claims.put(batch.aggregate_id, Lease(holder, moment))
 
-    def _let_go(self, batch: OutboxBatch, holder: str) -> None:
+    def _next(self, moment: datetime, limit: int) -> OutboxBatch | None:
+        """Return what nobody has claimed yet, or else that whose claim was over first."""
+        over: list[tuple[datetime, OutboxBatch]] = []
+        for aggregate_id, events in self._tables.pending.items():
+            batch = OutboxBatch(aggregate_id=aggregate_id, events=events[:limit])
+            claim = self._tables.claims.get(aggregate_id)
+            if claim is None:
+                return batch
+            if claim.until <= moment:
+                over.append((claim.until, batch))
+        return min(over, key=lambda each: each[0])[1] if over else None
+
+    def _is_held(self, batch: OutboxBatch, holder: str) -> bool:
         claim = self._tables.claims.get(batch.aggregate_id)
-        if claim is not None and claim.holder == holder:
-            self._tables.claims.remove(batch.aggregate_id)
+        return claim is not None and claim.holder == holder

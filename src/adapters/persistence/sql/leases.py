@@ -58,6 +58,7 @@ class Holds:
             sa.select(sa.literal(1)).where(self._is_held, expires > DatabaseNow()).with_for_update()
         )
         self._drop = sa.delete(table).where(self._is_held)
+        self._end = sa.update(table).where(self._is_held).values(expires_at=DatabaseNow())
         self._forget_expired = sa.delete(table).where(
             expires <= DatabaseNow() - sa.bindparam("span", type_=sa.BigInteger)
         )
@@ -87,6 +88,10 @@ class Holds:
     def drop(self, connection: Connection, name: str, holder: str) -> None:
         """Give back what *holder* has."""
         connection.execute(self._drop, {"of_name": name, "held_by": holder})
+
+    def end(self, connection: Connection, name: str, holder: str) -> None:
+        """Let what *holder* has be over; that somebody had it, and until when, stays known."""
+        connection.execute(self._end, {"of_name": name, "held_by": holder})
 
     def forget(self, connection: Connection, name: str) -> None:
         """End it, whoever has it."""

@@ -1,5 +1,6 @@
 """Events that are not published yet."""
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -14,6 +15,8 @@ from vitrine.adapters.persistence.sql.tables import outbox, outbox_claims
 from vitrine.adapters.persistence.sql.types import DatabaseNow, from_moment, to_moment
 from vitrine.core.events import Event, EventType, Priority
 from vitrine.ports.persistence import Outbox, OutboxBatch
+
+_log: Final = logging.getLogger(__name__)
 
 # A claim outlives every transaction: publishing takes as long as the bus wants.
 _CLAIMS: Final = Holds(outbox_claims, "aggregate_id")
@@ -50,14 +53,18 @@ def _from_row(row: sa.Row[Any]) -> Event:
 _FREE: Final = (
     sa.select(outbox.c.aggregate_id)
     .outerjoin(outbox_claims, outbox_claims.c.aggregate_id == outbox.c.aggregate_id)
-    .where(
-        sa.or_(
-            outbox_claims.c.aggregate_id.is_(None),
-            outbox_claims.c.expires_at <= DatabaseNow(),
-            outbox_claims.c.holder == sa.bindparam("held_by"),
-        )
-    )
+    .where(outbox_claims.c.aggregate_id.is_(None))
     .order_by(outbox.c.occurred_at, outbox.c.aggregate_id)
+    .limit(_CANDIDATES)
+)
+# What was claimed before may be what the bus does not take, so that it comes last.
+_OVER: Final = (
+    sa.select(outbox_claims.c.aggregate_id)
+    .where(
+        outbox_claims.c.expires_at <= DatabaseNow(),
+        sa.exists().where(outbox.c.aggregate_id == outbox_claims.c.aggregate_id),
+    )
+    .order_by(outbox_claims.c.expires_at, outbox_claims.c.aggregate_id)
     .limit(_CANDIDATES)
 )
 _EVENTS: Final = (
@@ -74,19 +81,22 @@ class SqlOutbox(Outbox):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._unknown: set[str] = set()
 
     def claim(self, holder: str, ttl: timedelta, *, limit: int = 100) -> OutboxBatch | None:
         def work(connection: Connection) -> OutboxBatch | None:
-            while found := connection.scalars(_FREE, {"held_by": holder}).all():
+            while found := connection.scalars(_FREE).all() or connection.scalars(_OVER).all():
                 for aggregate_id in dict.fromkeys(found):
                     if not _CLAIMS.take(connection, aggregate_id, holder, ttl):
                         continue
                     # Read under the claim: whoever had it before may have published some.
                     values = {"aggregate_id": aggregate_id, "limit": limit}
                     rows = connection.execute(_EVENTS, values).all()
-                    if rows:
-                        return _batch(aggregate_id, rows)
-                    _CLAIMS.drop(connection, aggregate_id, holder)
+                    if not rows:
+                        _CLAIMS.drop(connection, aggregate_id, holder)
+                    elif events := self._events(rows):
+                        return OutboxBatch(aggregate_id=aggregate_id, events=events)
+                    # What cannot be read stays claimed, so that it is not found all the time.
             return None
 
         return self._database.read(work)
@@ -100,11 +110,28 @@ class SqlOutbox(Outbox):
         self._database.write(work)
 
     def release(self, batch: OutboxBatch, holder: str) -> None:
-        self._database.read(lambda connection: _CLAIMS.drop(connection, batch.aggregate_id, holder))
+        self._database.read(lambda connection: _CLAIMS.end(connection, batch.aggregate_id, holder))
 
+    def _events(self, rows: Sequence[sa.Row[Any]]) -> tuple[Event, ...]:
+        """Return the events of *rows*, up to the first that this release does not know."""
+        events: list[Event] = []
+        for row in rows:
+            try:
+                events.append(_from_row(row))
+            except ValueError:
+                self._report(row)
+                break
+        return tuple(events)
 
-def _batch(aggregate_id: str, rows: Sequence[sa.Row[Any]]) -> OutboxBatch:
-    return OutboxBatch(aggregate_id=aggregate_id, events=tuple(_from_row(row) for row in rows))
+    def _report(self, row: sa.Row[Any]) -> None:
+        if row.type not in self._unknown:
+            self._unknown.add(row.type)
+            _log.error(
+                "Events of the kind %r cannot be told by this release, such as one of %s. "
+                "They wait, and so do later ones of the same.",
+                row.type,
+                row.aggregate_id,
+            )
 
 
 _INSERT: Final = sa.insert(outbox)
