@@ -35,11 +35,21 @@ class Broker:
         url: What oslo.messaging takes as transport_url.
     """
 
-    def __init__(self, directory: Path, *, password: str = "guest") -> None:  # noqa: S107 - made up
-        """Describe a broker in *directory*, whose only user, guest, has this *password*."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        password: str = "guest",  # noqa: S107 - made up
+        config: str = "",
+    ) -> None:
+        """Describe a broker in *directory*, whose only user, guest, has this *password*.
+
+        *config* is lines of rabbitmq.conf beside those that it has anyway.
+        """
         self._directory = directory
         self._port = free_port()
         self._password = password
+        self._config = config
         self.url = f"rabbit://guest:{password}@127.0.0.1:{self._port}/"
         self._server: Program | None = None
         self._names: Program | None = None
@@ -98,7 +108,9 @@ class Broker:
         cookie.write_text(secrets.token_hex(16))
         cookie.chmod(0o400)
         (home / "plugins").write_text("[].")
-        (home / "rabbitmq.conf").write_text(f"{_CONFIG}default_pass = {self._password}\n")
+        (home / "rabbitmq.conf").write_text(
+            f"{_CONFIG}default_pass = {self._password}\n{self._config}"
+        )
         names = free_port()
         env = {
             "HOME": str(home),

@@ -102,43 +102,59 @@ class _Bus:
     """A transport of oslo.messaging."""
 
     def __init__(self, options: BusOptions) -> None:
-        messaging = _library()
+        self._messaging = messaging = _library()
         self._exchange = options.exchange
         self._target = messaging.Target
-        conf = cfg.ConfigOpts()
+        self._url = options.transport_url
+        self._conf = cfg.ConfigOpts()
         files = [str(path) for path in options.files]
-        conf([], project="vitrine", default_config_files=files, default_config_dirs=[])
+        self._conf([], project="vitrine", default_config_files=files, default_config_dirs=[])
         try:
-            self._transport = messaging.get_notification_transport(conf, url=options.transport_url)
+            self._transport = self._connections()
         except (messaging.MessagingException, ImportError, ValueError):
             # What they say may hold the URL, and the URL the password.
             raise Misconfigured(
                 "The transport_url of the message bus is not one that oslo.messaging can use."
             ) from None
-        self._changing = threading.Lock()
+        self._sending = threading.Lock()
         self._away = False
 
     def send(self, topic: str, message: dict[str, object], version: float) -> None:
         target = self._target(topic=topic, exchange=self._exchange)
-        try:
-            # The library's own notifiers log a failure and go on, which would lose the event.
-            # This is what they call; nothing public does that raises.
-            self._transport._send_notification(  # noqa: SLF001 - see above
-                target, {}, message, version=version, retry=0
-            )
-        except Exception as error:  # noqa: BLE001 - every transport raises what is below it
-            self._note(type(error).__name__)
-            raise NotifierUnavailable from None
-        self._note(None)
+        # One after the other, so that nobody else uses the connections that are given up.
+        with self._sending:
+            try:
+                # The library's own notifiers log a failure and go on, which would lose the event.
+                # This is what they call; nothing public does that raises.
+                self._transport._send_notification(  # noqa: SLF001 - see above
+                    target, {}, message, version=version, retry=0
+                )
+            except Exception as error:  # noqa: BLE001 - every transport raises what is below it
+                self._note(type(error).__name__)
+                self._give_up_connections()
+                raise NotifierUnavailable from None
+            self._note(None)
 
     def close(self) -> None:
         self._transport.cleanup()
 
+    def _connections(self) -> Any:  # noqa: ANN401 - the library has no types
+        """Return a transport, which connects when it is used."""
+        return self._messaging.get_notification_transport(self._conf, url=self._url)
+
+    def _give_up_connections(self) -> None:
+        # Or the library goes on with one that the broker closed over a message it refused,
+        # and nothing ever gets through again.
+        failed, self._transport = self._transport, self._connections()
+        try:
+            failed.cleanup()
+        except Exception as error:  # noqa: BLE001 - as above; it is of no use any more
+            _log.debug("A connection to the message bus did not close: %s", type(error).__name__)
+
     def _note(self, trouble: str | None) -> None:
-        with self._changing:
-            if self._away is (trouble is not None):
-                return
-            self._away = trouble is not None
+        if self._away is (trouble is not None):
+            return
+        self._away = trouble is not None
         if trouble is None:
             _log.info("The message bus takes notifications again.")
         else:
