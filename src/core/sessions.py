@@ -50,6 +50,15 @@ class Session:
     key: str | None = None
     handle: str | None = attrs.field(default=None, repr=False)
 
+    def of_no_blob(self, handle: str | None) -> "Session":
+        """Return this session with a key that no blob has, and the *handle* it came to have.
+
+        What is unfinished is found by the id of the session or by its handle; a store
+        that finds it by the key only (the parts of large objects, in some) finds nothing.
+        """
+        # The name of every other blob begins with the id of an image.
+        return attrs.evolve(self, key=f"unfinished-{self.id}", handle=handle)
+
 
 def blob_key(image_id: str, attempt: int) -> str:
     """Return the name for the bytes of one attempt to write an image, counted from 1.

@@ -24,6 +24,7 @@ from vitrine.ports.persistence import (
 from vitrine.ports.stores import BlobTarget, BlobWriter, StoredBlob
 from vitrine.ports.work import Heartbeat, Hold, Sink
 from vitrine.usecases.metering import Reservation
+from vitrine.usecases.remains import leave_unfinished
 from vitrine.usecases.sinks import sink_for
 from vitrine.usecases.units import Unit, Units
 
@@ -219,11 +220,10 @@ class Batch:
 
         Never raises what a port announces: what this cannot do, housekeeping does.
         """
-        for copy in copies:
-            abort(copy)
+        aborted = [copy for copy in copies if abort(copy)]
         for copy in copies:
             try:
-                self._discard(copy)
+                self._discard(copy, aborted=copy in aborted)
             except errors.VitrineError as error:
                 _log.warning(
                     "A copy of image %s was left to clean-up: %s", copy.session.image_id, error
@@ -231,11 +231,17 @@ class Batch:
                 with contextlib.suppress(errors.VitrineError):
                     persistence.leases.drop(copy.session.id, self._holder)
 
-    def _discard(self, copy: Copy) -> None:
-        if not isinstance(copy.failure, errors.BlobExists):
-            # What bears the name already is somebody else's.
+    def _discard(self, copy: Copy, *, aborted: bool) -> None:
+        # What bears the name already is somebody else's.
+        taken = isinstance(copy.failure, errors.BlobExists)
+        if not taken:
             copy.place.discard(copy.target, copy.handle)
-        self._units.run(lambda unit: self._forget(unit, copy))
+        if taken and not aborted:
+            self._units.run(
+                lambda unit: leave_unfinished(unit, copy.session, copy.handle, self._holder)
+            )
+        else:
+            self._units.run(lambda unit: self._forget(unit, copy))
 
     def _forget(self, unit: Unit, copy: Copy) -> None:
         unit.do(HoldLease(copy.session.id, self._holder))
@@ -243,12 +249,17 @@ class Batch:
         unit.do(CloseSession(copy.session.id))
 
 
-def abort(copy: Copy) -> None:
-    """Stop writing a copy, unless it is durable. Never raises what a port announces."""
+def abort(copy: Copy) -> bool:
+    """Stop writing a copy, unless it is durable; return whether nothing unfinished is left.
+
+    Never raises what a port announces.
+    """
     if copy.writer is None or copy.blob is not None:
-        return
+        return True
     try:
         copy.writer.abort()
     except errors.VitrineError as error:
         # It is still recorded, and what it left is discarded by its name.
         _log.warning("A copy of image %s could not be aborted: %s", copy.session.image_id, error)
+        return False
+    return True

@@ -46,6 +46,7 @@ from vitrine.usecases.examining import Examiner, Findings, check_signed
 from vitrine.usecases.gate import Gate
 from vitrine.usecases.metering import Meter, Reservation, check_held, check_size
 from vitrine.usecases.reading import CopyReader
+from vitrine.usecases.remains import leave_unfinished
 from vitrine.usecases.sending import Sending, tell_sent
 from vitrine.usecases.units import Unit, Units
 
@@ -331,16 +332,22 @@ class ImageData:
         )
         # Perhaps the image was activated: only the catalogue can tell, once it is back.
         requeued = not unknown and self._requeue(upload, failure)
-        if upload.writer is not None and not upload.decided:
-            _abort(upload.writer, upload.image)
+        aborted = upload.writer is None or upload.decided or _abort(upload.writer, upload.image)
         if unknown:
             _log.warning("An upload to image %s was left to clean-up.", upload.image.id)
             return
         try:
-            if not isinstance(failure, errors.BlobExists):
-                # What bears the name already is somebody else's.
+            # What bears the name already is somebody else's.
+            taken = isinstance(failure, errors.BlobExists)
+            if not taken:
                 upload.store.discard(upload.target, upload.handle, upload.identity)
-            if requeued:
+            if taken and not aborted:
+                self._units.run(
+                    lambda unit: leave_unfinished(
+                        unit, upload.session, upload.handle, upload.holder
+                    )
+                )
+            elif requeued:
                 self._units.run(lambda unit: _close(unit, upload.session, upload.holder))
         except errors.VitrineError as error:
             _log.warning("An upload to image %s was left to clean-up: %s", upload.image.id, error)
@@ -459,12 +466,15 @@ class ImageData:
         )
 
 
-def _abort(writer: BlobWriter, image: Image) -> None:
+def _abort(writer: BlobWriter, image: Image) -> bool:
+    """Stop writing; return whether nothing is left of it."""
     try:
         writer.abort()
     except errors.VitrineError as error:
         # The session is still recorded, and what it left is discarded by its name.
         _log.warning("An upload to image %s could not be aborted: %s", image.id, error)
+        return False
+    return True
 
 
 def end_attempt(

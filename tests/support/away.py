@@ -76,7 +76,7 @@ class _LeavingWriter(BlobWriter):
         self._writer.write(piece)
 
     def commit(self) -> StoredBlob:
-        self._store.answer()
+        self._store.ask("commit")
         stored = self._writer.commit()
         self._store.finish(self._session_id)
         return stored

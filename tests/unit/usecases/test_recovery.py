@@ -5,10 +5,13 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from tests.support.house import DEMO, TTL, House
+from tests.support.away import LeavingStore
+from tests.support.house import ADMIN, DEMO, TTL, House
 from vitrine.adapters.stores.memory import MemoryStore
 from vitrine.core import errors
 from vitrine.core.images.status import Status
+from vitrine.core.importing import Method, read_import
+from vitrine.core.quota import Resource
 from vitrine.ports.persistence import Changeset, SaveImage
 from vitrine.ports.stores import SERVICE, BlobTarget, StoreIdentity
 
@@ -44,6 +47,50 @@ def test_what_bears_the_name_of_an_upload_already_stays() -> None:
     assert house.stored(image.id).status is Status.QUEUED
     house.upload(image.id, DATA)
     assert house.bytes_of(image.id) == DATA
+
+
+def _upload(house: House, image_id: str) -> None:
+    with pytest.raises(errors.BlobExists):
+        house.upload(image_id, DATA, store_id="far")
+
+
+def _copy(house: House, image_id: str) -> None:
+    house.upload(image_id, DATA, store_id="near")
+    asked = {"method": {"name": Method.COPY_IMAGE.value}, "stores": ["far"]}
+    house.imports.request(ADMIN, image_id, read_import(asked))
+    assert house.run_jobs() == 1
+
+
+@pytest.mark.parametrize("send", [_upload, _copy])
+def test_half_a_blob_whose_name_was_taken_goes_and_what_bears_the_name_stays(
+    send: Callable[[House, str], None],
+) -> None:
+    far = LeavingStore("far")
+    house = House(stores={"far": far, "near": MemoryStore("near")})
+    house.limits.limits = {Resource.SIZE_TOTAL: 10**9}
+    image = house.create()
+
+    def go_away() -> None:
+        far.away = True
+
+    def take_the_name() -> None:
+        [key] = far.left()
+        writer = MemoryStore.begin(far, BlobTarget(session_id="foreign", key=key), SERVICE)
+        writer.write(b"somebody else's")
+        writer.commit()
+        far.asked = {"abort": go_away}
+
+    far.asked = {"commit": take_the_name}
+    send(house, image.id)
+    [key] = far.left()
+    far.away = False
+    house.clock.advance(TTL)
+    assert house.housekeeping.run() == 1
+    assert far.left() == set()
+    assert far.contents() == [key]
+    assert house.persistence.ledger.usage("demo")[Resource.SIZE_TOTAL].reserved == 0
+    house.clock.advance(TTL)
+    assert house.persistence.sessions.abandoned(10) == []
 
 
 def test_a_deletion_that_somebody_else_took_back_is_not_acknowledged() -> None:
