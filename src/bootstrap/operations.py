@@ -12,7 +12,7 @@ from vitrine.adapters.config.settings import (
 from vitrine.adapters.http import metadef_documents
 from vitrine.adapters.seeds import files as seeds
 from vitrine.bootstrap.container import Container
-from vitrine.bootstrap.parts import make_authorizer
+from vitrine.bootstrap.parts import make_authorizer, make_protections
 from vitrine.core import errors, policy
 from vitrine.core.context import Context
 from vitrine.core.metadefs.loading import Existing
@@ -139,7 +139,9 @@ def policy_warnings(settings: Settings) -> Sequence[str]:
     Raises:
         Misconfigured: The service would not start with it.
     """
-    return [f"Nothing asks for the rule '{name}'." for name in make_authorizer(settings).unknown()]
+    authorizer = make_authorizer(settings)
+    make_protections(settings, authorizer)
+    return [f"Nothing asks for the rule '{name}'." for name in authorizer.unknown()]
 
 
 def policy_explain(  # noqa: PLR0913 - who, what, and with which image

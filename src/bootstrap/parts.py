@@ -19,7 +19,6 @@ from vitrine.adapters.remotes.lazy import LazyRemotes
 from vitrine.adapters.signatures.lazy import LazySignatures
 from vitrine.core import errors
 from vitrine.core.protection import Protections, RuleFormat
-from vitrine.ports.authorization import Authorizer
 from vitrine.ports.clock import Clock
 from vitrine.ports.credentials import StoreCredentials
 from vitrine.ports.limits import Limits
@@ -85,16 +84,19 @@ def make_authorizer(settings: Settings) -> OsloAuthorizer:
     )
 
 
-def make_protections(settings: Settings, authorizer: Authorizer) -> Protections:
-    """Return which properties are protected.
+def make_protections(settings: Settings, authorizer: OsloAuthorizer) -> Protections:
+    """Return which properties are protected, by rules that *authorizer* then keeps.
 
     Raises:
-        Misconfigured: Their file cannot be read.
+        Misconfigured: Their file cannot be read, or names a rule that is not there.
     """
     chosen = settings.protections
     if chosen.file is None:
         return Protections.none()
-    return read_protections(chosen.file, RuleFormat(chosen.rule_format), authorizer.knows)
+    rule_format = RuleFormat(chosen.rule_format)
+    protections = read_protections(chosen.file, rule_format, authorizer.knows)
+    authorizer.rely_on(protections.rules)
+    return protections
 
 
 def make_notifier(settings: Settings) -> Notifier:

@@ -144,6 +144,16 @@ class Protections:
         """Whether anything is protected; if not, `allows` need not be asked."""
         return self.sections is not None
 
+    @property
+    def rules(self) -> frozenset[str]:
+        """The names of the policy rules that `allows` may ask for."""
+        permissions = (
+            permission
+            for section in self.sections or ()
+            for permission in section.permissions.values()
+        )
+        return frozenset(each.rule for each in permissions if each.rule is not None)
+
     def allows(
         self,
         operation: Operation,

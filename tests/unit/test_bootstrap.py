@@ -15,8 +15,9 @@ from vitrine.adapters.config.loading import load
 from vitrine.adapters.config.settings import Settings
 from vitrine.adapters.config.sources import CommandLine
 from vitrine.adapters.limits.keystone import KeystoneLimits
+from vitrine.adapters.policy.authorizer import OsloAuthorizer
 from vitrine.adapters.stores.breaker import BreakingStore
-from vitrine.bootstrap import Container
+from vitrine.bootstrap import Container, policy_warnings
 from vitrine.core import errors
 from vitrine.core.context import Context
 from vitrine.ports.identity import Credentials, Request
@@ -188,3 +189,26 @@ def test_nobody_is_anonymous_where_everybody_is_an_administrator(
     caller = identity.identify(Credentials(token=token), Request(method="GET", path="/v2/images"))
 
     assert caller == Context(roles=frozenset({"admin"}))
+
+
+@pytest.mark.contract("PRP-002")
+def test_rules_that_protections_name_are_there_to_stay(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("keepers: 'role:keeper'\nothers: '!'\n")
+    (tmp_path / "protections.conf").write_text(
+        "[.*]\ncreate = keepers\nread = keepers\nupdate = @\ndelete = !\n"
+    )
+    settings = _settings(
+        tmp_path,
+        "[DEFAULT]\nproperty_protection_file = protections.conf\n"
+        "property_protection_rule_format = policies\n",
+    )
+    container = _container(settings)
+    assert container.protections().active
+    authorizer = container.authorizer()
+    assert isinstance(authorizer, OsloAuthorizer)
+    assert authorizer.unknown() == ["others"]
+    assert policy_warnings(settings) == ["Nothing asks for the rule 'others'."]
+
+    (tmp_path / "policy.yaml").write_text("")
+    with pytest.raises(errors.Misconfigured, match="property protection"):
+        policy_warnings(settings)

@@ -5,7 +5,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -125,13 +125,18 @@ class _Generation:
     def checks(self) -> Mapping[str, str]:
         return {name: str(check) for name, check in self._enforcer.rules.items()}
 
-    def unknown(self) -> Sequence[str]:
+    def unknown(self, relied_on: frozenset[str]) -> Sequence[str]:
         named = {
             match
             for check in self._enforcer.rules.values()
             for match in re.findall(r"rule:([^\s()]+)", str(check))
         }
-        return sorted(set(self._enforcer.file_rules) - set(RULES) - named)
+        return sorted(set(self._enforcer.file_rules) - set(RULES) - named - relied_on)
+
+    def check_known(self, rules: Iterable[str]) -> None:
+        """Refuse to do without one of *rules*."""
+        for rule in sorted(rules):
+            self._check_known(rule)
 
     def _check_known(self, rule: str) -> None:
         if not self.knows(rule):
@@ -187,7 +192,8 @@ class OsloAuthorizer(Authorizer):
 
     Files that change are read again, at most once in *reload_interval* seconds.
     If what they say then makes no sense, the rules before stay, and the log says
-    why, once. A file that does not exist, or no longer, leaves the defaults.
+    why, once. A file that does not exist, or no longer, leaves the defaults, as long
+    as nobody relies on a rule that is in it.
     """
 
     def __init__(  # noqa: PLR0913 - the files, what they mean, and when they are looked at
@@ -227,6 +233,7 @@ class OsloAuthorizer(Authorizer):
         self._monotonic = monotonic
         self._reloading = threading.Lock()
         self._looked_at = monotonic()
+        self._relied_on: frozenset[str] = frozenset()
         self._current = self._read(self._signature())
         self._refused: _Signature | None = None
 
@@ -255,7 +262,17 @@ class OsloAuthorizer(Authorizer):
 
     def unknown(self) -> Sequence[str]:
         """Return the names in the files that the service has no use for."""
-        return self._generation().unknown()
+        return self._generation().unknown(self._relied_on)
+
+    def rely_on(self, rules: Iterable[str]) -> None:
+        """Keep *rules*, which others ask for: files that come without one make no sense.
+
+        Raises:
+            Misconfigured: One is not there now.
+        """
+        names = frozenset(rules)
+        self._generation().check_known(names)
+        self._relied_on |= names
 
     @property
     def legacy(self) -> bool:
@@ -277,12 +294,13 @@ class OsloAuthorizer(Authorizer):
         if signature in {self._current.signature, self._refused}:
             return
         try:
-            self._current = self._read(signature)
+            generation = self._read(signature)
+            generation.check_known(self._relied_on)
         except Misconfigured as error:
             self._refused = signature
             _log.error("The rules before stay in force: %s", error)
         else:
-            self._refused = None
+            self._current, self._refused = generation, None
             _log.info("The policy was read again.")
 
     def _files(self) -> Iterator[Path]:

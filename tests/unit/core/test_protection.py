@@ -209,3 +209,10 @@ def test_the_answer_is_that_of_the_first_section_that_matches(
     protections = Protections.parse(sections, RuleFormat.ROLES, nobody)
     for _again in range(2):
         assert protections.allows(operation, name, roles, nobody) is expected
+
+
+def test_the_rules_that_decide_are_known_by_their_names() -> None:
+    protections = by_policies({"^x_": section(read="r1", update="@"), "^y_": section(delete="r2")})
+    assert protections.rules == {"r1", "r2"}
+    assert by_roles(**{"^x_": section(read="r1")}).rules == frozenset()
+    assert Protections.none().rules == frozenset()

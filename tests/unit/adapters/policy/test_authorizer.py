@@ -297,6 +297,43 @@ def test_a_file_that_is_broken_later_leaves_the_rules_before_and_is_told_once(
     assert policy.allows("get_image", NO_ROLE, OWN)
 
 
+@pytest.mark.contract("PRP-002")
+@pytest.mark.parametrize("later", [None, "get_image: '@'\n"], ids=["no file", "no such rule"])
+def test_a_policy_without_a_rule_that_somebody_relies_on_leaves_the_rules_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, later: str | None
+) -> None:
+    clock = Clock()
+    path = written(tmp_path, "keepers: 'role:reader'\n")
+    policy = OsloAuthorizer(policy_file=path, monotonic=clock)
+    policy.rely_on({"keepers"})
+    if later is None:
+        path.unlink()
+    else:
+        write(path, later)
+    for second in range(1, 4):
+        clock.now = float(second)
+        assert policy.allows("keepers", READER, OWN)
+        assert not policy.allows("get_image", NO_ROLE, OWN)
+    assert ["'keepers'" in each.getMessage() for each in caplog.records] == [True]
+    write(path, "keepers: '!'\nget_image: '@'\n")
+    clock.now = 4.0
+    assert not policy.allows("keepers", READER, OWN)
+    assert policy.allows("get_image", NO_ROLE, OWN)
+
+
+def test_nobody_can_rely_on_a_rule_that_does_not_exist() -> None:
+    with pytest.raises(Misconfigured, match="'keepers'"):
+        OsloAuthorizer().rely_on({"get_image", "keepers"})
+
+
+def test_a_rule_that_somebody_relies_on_is_one_that_the_service_has_a_use_for(
+    tmp_path: Path,
+) -> None:
+    policy = OsloAuthorizer(policy_file=written(tmp_path, "keepers: '!'\nothers: '!'\n"))
+    policy.rely_on({"keepers"})
+    assert policy.unknown() == ["others"]
+
+
 class _Odd(checks.Check):
     """A check that no compiler knows, as an extension may bring one."""
 
