@@ -1,7 +1,10 @@
 """What the command does."""
 
+import uuid
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import attrs
 from dependency_injector import providers
@@ -15,9 +18,17 @@ from vitrine.bootstrap.container import Container
 from vitrine.bootstrap.parts import make_authorizer, make_protections
 from vitrine.core import errors, policy
 from vitrine.core.context import Context
+from vitrine.core.images import access
+from vitrine.core.images.access import ImageRecord
+from vitrine.core.images.image import Image, Visibility
+from vitrine.core.images.members import MemberStatus
+from vitrine.core.images.status import Status
 from vitrine.core.metadefs.loading import Existing
 from vitrine.core.metadefs.namespaces import NewNamespace
 from vitrine.usecases.seeding import Seeding
+
+_ANOTHER: Final = "another project"  # ids have no blanks
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def serve(settings: Settings) -> None:
@@ -158,8 +169,20 @@ def policy_explain(  # noqa: PLR0913 - who, what, and with which image
 ) -> Sequence[str]:
     """Say whether *rule* lets a user at an image and how a denial would look, and why.
 
+    Args:
+        settings: Where the policy is.
+        rule: Its name.
+        user: The caller.
+        project: The caller's project, unless its token is for the whole *system*.
+        roles: Of the caller.
+        system: Whether that is what the token is for.
+        owner: The image's project; None for the caller's, or some other one of a *member*.
+        visibility: Of the image.
+        member: Whether the caller's project is a member of the image.
+
     Raises:
         Misconfigured: There is no such rule.
+        InvalidRequest: Nobody can be a *member* of such an image.
     """
     authorizer = make_authorizer(settings)
     context = Context(
@@ -170,15 +193,14 @@ def policy_explain(  # noqa: PLR0913 - who, what, and with which image
     )
     admin = authorizer.allows(policy.CONTEXT_IS_ADMIN, context, {})
     context = attrs.evolve(context, is_admin=admin)
-    whose = owner or project
-    target: dict[str, object] = {
-        "owner": whose,
-        "project_id": whose,
-        "tenant": whose,
-        "visibility": visibility,
-    }
-    if member:
-        target["member_id"] = project
+    image = _image(owner or (_ANOTHER if member else project), Visibility(visibility))
+    record = ImageRecord(image=image, membership=MemberStatus.ACCEPTED if member else None)
+    if member and (context.project_id is None or not access.reached_as_member(record, context)):
+        raise errors.InvalidRequest(
+            "Only a project is a member of an image, and only of another project's, "
+            "whose visibility is shared."
+        )
+    target = access.policy_target(record, context)
     explained = authorizer.explain(rule, context, target)
     answer = "not known without asking a remote service"
     if explained.holds is not None:
@@ -187,3 +209,15 @@ def policy_explain(  # noqa: PLR0913 - who, what, and with which image
         hidden = policy.hides_target(rule, lambda guard: authorizer.allows(guard, context, target))
         answer += ", by an answer that hides the image (404)" if hidden else " (403)"
     return [f"{rule}: {answer}", *explained.lines(1)]
+
+
+def _image(owner: str | None, visibility: Visibility) -> Image:
+    """Return an image of which nothing else is said."""
+    return Image(
+        id=str(uuid.UUID(int=0)),
+        created_at=_LONG_AGO,
+        updated_at=_LONG_AGO,
+        owner=owner,
+        status=Status.ACTIVE,
+        visibility=visibility,
+    )

@@ -305,7 +305,7 @@ def _add_explain(policy: click.Group, operations: Operations[_SettingsT]) -> Non
     @click.option("--project", metavar="ID", help="For which project.")
     @click.option("--role", metavar="NAME", multiple=True, help="With which role; repeatable.")
     @click.option("--system", is_flag=True, help="With a token for the whole system.")
-    @click.option("--owner", metavar="ID", help="The image's project; else the same project.")
+    @click.option("--owner", metavar="ID", help="The image's project; else the same one.")
     @click.option(
         "--visibility",
         type=click.Choice(["public", "community", "shared", "private"]),
@@ -313,7 +313,11 @@ def _add_explain(policy: click.Group, operations: Operations[_SettingsT]) -> Non
         show_default=True,
         help="The image's visibility.",
     )
-    @click.option("--member", is_flag=True, help="The image is shared with the project.")
+    @click.option(
+        "--member",
+        is_flag=True,
+        help="The image belongs to another project, and is shared with this one.",
+    )
     def explain(  # noqa: PLR0913 (one parameter for each option, as click has it)
         *,
         config_file: tuple[Path, ...],

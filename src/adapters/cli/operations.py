@@ -45,7 +45,8 @@ class PolicyQuestion:
         project: The id of the user's project.
         roles: The names of the user's roles there.
         system: Whether the user's token is for the whole system instead.
-        owner: The project that owns the image; None for the user's own.
+        owner: The project that owns the image; None for the user's own, or another one
+            where the user's is a member.
         visibility: Of the image.
         member: Whether the user's project is a member of the image.
     """
