@@ -95,6 +95,13 @@ class StoreCredentials(Protocol):
         """
         ...
 
+    def has_service(self) -> bool:
+        """Return whether the service has an account of its own.
+
+        Without one neither it nor its callers have access; configured accounts have.
+        """
+        ...
+
     def service(self) -> Access:
         """Return the access of the service's own account, which clean-up uses.
 
@@ -117,5 +124,6 @@ class StoreCredentials(Protocol):
 
         Raises:
             CallerNotAdmitted: The caller has no token.
+            Misconfigured: The service has no account, and so no identity service to ask.
         """
         ...

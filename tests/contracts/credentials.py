@@ -171,9 +171,18 @@ class CredentialsContract:
     def test_a_service_without_an_account_is_misconfigured(
         self, lonely: StoreCredentials, account: Account
     ) -> None:
+        assert not lonely.has_service()
         with pytest.raises(Misconfigured):
             lonely.service()
         assert lonely.account(account).token()
+
+    def test_callers_have_no_access_to_what_a_service_without_an_account_cannot_ask(
+        self, credentials: StoreCredentials, lonely: StoreCredentials, caller: Context
+    ) -> None:
+        assert credentials.has_service()
+        for lasting in (True, False):
+            with pytest.raises(Misconfigured):
+                lonely.caller(caller, lasting=lasting)
 
     # --- callers ---------------------------------------------------------------------
 

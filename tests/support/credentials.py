@@ -81,6 +81,9 @@ class MemoryCredentials(StoreCredentials):
         access = _AccountAccess(identity, account, lasts=renew_before < _LIFETIME)
         return self._known.setdefault((account, renew_before), access)
 
+    def has_service(self) -> bool:
+        return self._service is not None
+
     def service(self) -> Access:
         if self._service is None:
             raise errors.Misconfigured("The service has no account.")
@@ -89,6 +92,7 @@ class MemoryCredentials(StoreCredentials):
     def caller(self, context: Context, *, lasting: bool, renew_before: float = 60.0) -> Access:
         if context.token is None:
             raise errors.CallerNotAdmitted
+        self.service()
         return _CallerAccess(self._identity, context, lasting=lasting)
 
 

@@ -45,6 +45,9 @@ class KeystoneCredentials(StoreCredentials):
                 self._known.popitem(last=False)
             return access
 
+    def has_service(self) -> bool:
+        return self._service is not None
+
     def service(self) -> Access:
         return self.account(self._own())
 

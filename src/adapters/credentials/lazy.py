@@ -25,6 +25,9 @@ class LazyCredentials(StoreCredentials):
     def account(self, account: Account, *, renew_before: float = 60.0) -> Access:
         return self._credentials().account(account, renew_before=renew_before)
 
+    def has_service(self) -> bool:
+        return self._service is not None
+
     def service(self) -> Access:
         return self._credentials().service()
 

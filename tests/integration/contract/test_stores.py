@@ -126,6 +126,12 @@ def test_each_kind_tells_of_itself_what_clients_know_it_by(
     config = several_stores(
         directory,
         DEFAULT={"enabled_backends": names},
+        keystone_authtoken={
+            "auth_url": "http://127.0.0.1:1",
+            "username": "glance",
+            "password": "secret",
+            "project_name": "service",
+        },
         a_s3={
             "s3_store_host": "http://127.0.0.1:1",
             "s3_store_access_key": "key",

@@ -39,6 +39,24 @@ def lacks_package(store_id: str, missing: ModuleNotFoundError, extra: str) -> er
     )
 
 
+def require_service(opening: StoreOpening, otherwise: str) -> None:
+    """See that the service has an account, for a store that works on behalf of callers.
+
+    Args:
+        opening: Of the store.
+        otherwise: What the operator can do instead of giving it one.
+
+    Raises:
+        Misconfigured: It has none.
+    """
+    if not opening.credentials.has_service():
+        raise errors.Misconfigured(
+            f"The store '{opening.store_id}' keeps images in the projects of those who upload "
+            "them, for which it needs the service's own account: [keystone_authtoken] lacks "
+            f"auth_url, username, password and project_name. {otherwise}"
+        )
+
+
 @attrs.frozen
 class Values:
     """The values of a store's options, each as the type that its option has.

@@ -6,7 +6,12 @@ from typing import Final
 import attrs
 from oslo_config import cfg
 
-from vitrine.adapters.stores.drivers.base import Driver, Values, lacks_package
+from vitrine.adapters.stores.drivers.base import (
+    Driver,
+    Values,
+    lacks_package,
+    require_service,
+)
 from vitrine.core.errors import Misconfigured
 from vitrine.ports.credentials import Account
 from vitrine.ports.stores import Store, StoreOpening
@@ -63,6 +68,7 @@ OPTIONS: tuple[cfg.Opt, ...] = (
 )
 
 _USER: Final = ("user_name", "password", "project_name")
+_NAMES: Final = ", ".join(f"cinder_store_{name}" for name in ("auth_address", *_USER))
 _APPLICATION: Final = ("application_credential_id", "application_credential_secret")
 
 
@@ -120,6 +126,8 @@ def _open(opening: StoreOpening) -> Store:
             import vitrine.adapters.stores.cinder.store  # noqa: F401, PLC0415
     except ModuleNotFoundError as missing:
         raise lacks_package(opening.store_id, missing, "cinder") from None
+    if account is None:
+        require_service(opening, f"Or else give the store an account of its own: {_NAMES}.")
     return _opened(opening, values, account)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from oslo_config import cfg
 
-from vitrine.adapters.stores.drivers.base import Driver, Values
+from vitrine.adapters.stores.drivers.base import Driver, Values, require_service
 from vitrine.adapters.stores.swift.account import Where
 from vitrine.adapters.stores.swift.places import Tenancy
 from vitrine.adapters.stores.swift.projects import ProjectTenancy
@@ -157,6 +157,7 @@ def _tenancy(opening: StoreOpening, values: Values, wire: Wire, where: str) -> T
                 f"{where}: with swift_store_multi_tenant every image has a container of its own, "
                 "so that swift_store_multiple_containers_seed must be 0."
             )
+        require_service(opening, "Or else switch swift_store_multi_tenant off.")
         return ProjectTenancy(
             wire=wire,
             credentials=opening.credentials,

@@ -839,6 +839,13 @@ def test_a_part_of_an_account_is_no_account(
     assert {name for name in lacking if f"cinder_store_{name}" in said} == lacking
 
 
+def test_without_any_account_nobody_could_use_a_store(tmp_path: Path) -> None:
+    with pytest.raises(errors.Misconfigured, match=r"\[keystone_authtoken\] lacks") as raised:
+        DRIVER.open(opening(tmp_path))
+    assert "'volumes'" in raised.value.reason
+    assert "cinder_store_project_name" in raised.value.reason
+
+
 @pytest.mark.parametrize("package", ["os_brick", "cinderclient"])
 def test_a_package_that_is_missing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str

@@ -15,6 +15,7 @@ from vitrine.adapters.stores.swift.locations import SwiftLocation, parse
 from vitrine.adapters.stores.swift.manifests import Segment
 from vitrine.adapters.stores.swift.references import read_references
 from vitrine.core.errors import BlobNotFound, Misconfigured, StoreUnavailable
+from vitrine.ports.credentials import Account
 from vitrine.ports.stores import SERVICE, Ability, Store, StoreOpening
 
 NAMES = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=20)
@@ -28,7 +29,10 @@ OPTIONS = {
 }
 
 
-def opening(tmp_path: Path, **values: object) -> StoreOpening:
+GLANCE = Account(auth_url="http://identity.invalid", username="glance", password="secret")
+
+
+def opening(tmp_path: Path, service: Account | None = GLANCE, /, **values: object) -> StoreOpening:
     defaults = {option.dest: option.default for option in driver.DRIVER.options}
     defaults["swift_store_admin_tenants"] = ()
 
@@ -39,7 +43,7 @@ def opening(tmp_path: Path, **values: object) -> StoreOpening:
         store_id="cloud",
         values={**defaults, **values},
         data_dir=tmp_path,
-        credentials=MemoryCredentials(MemoryIdentity({}, {}), None, url="http://identity.invalid"),
+        credentials=MemoryCredentials(MemoryIdentity({}, {}), service, url=GLANCE.auth_url),
         fetchers=no_fetchers,  # type: ignore[arg-type] # never called
     )
 
@@ -190,6 +194,17 @@ def test_what_cannot_work_is_refused_with_the_reason(
     with pytest.raises(Misconfigured, match=reason) as raised:
         opened(tmp_path, **values)
     assert "cloud" in str(raised.value)
+
+
+@pytest.mark.contract("DRV-005")
+def test_who_stores_on_behalf_of_callers_has_an_account_to_ask_who_they_are(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(Misconfigured, match=r"\[keystone_authtoken\] lacks") as raised:
+        driver.DRIVER.open(opening(tmp_path, None, swift_store_multi_tenant=True))
+    assert "'cloud'" in raised.value.reason
+    assert "swift_store_multi_tenant" in raised.value.reason
+    assert driver.DRIVER.open(opening(tmp_path, None, **OPTIONS)).kind == "swift"
 
 
 @pytest.mark.contract("DRV-004")
