@@ -310,6 +310,13 @@ class Ledger(Protocol):
         """Return the usage of every resource, zeros included."""
         ...
 
+    def left_behind(self, limit: int) -> Sequence[str]:
+        """Return the ids of sessions that hold something back and are not there any more.
+
+        At most *limit*. Nobody ends these; only `ReleaseReservations` gives it back.
+        """
+        ...
+
 
 class Outbox(Protocol):
     """Events that are not published yet."""

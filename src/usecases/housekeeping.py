@@ -1,5 +1,6 @@
 """What puts right what a crash left, and what must happen from time to time."""
 
+import functools
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
@@ -95,7 +96,17 @@ class Housekeeping:
         now = self._clock.now()
         if now >= self._next_look_at_jobs:
             self._persistence.jobs.forget(now)
+            self._give_back()
             self._next_look_at_jobs = now + _PAUSE_OF_JOBS
+
+    def _give_back(self) -> None:
+        """Give back what sessions hold that are not there any more, which nobody else does."""
+        left = self._persistence.ledger.left_behind(_BATCH)
+        for session_id in left:
+            release = ReleaseReservations(session_id)
+            self._units.run(functools.partial(Unit.do, command=release))
+        if left:
+            _log.warning("What %d sessions had held back of quotas was given back.", len(left))
 
     def _take_over(self, session_id: str) -> bool:
         """End one session if nobody else does; return whether it was ended here."""
@@ -193,6 +204,7 @@ class Relay:
         self._notifier = notifier
         self._ids = ids
         self._ttl = ttl
+        self._doubtful: set[str] = set()
 
     def run(self) -> int:
         """Publish all that is waiting; return how many events that were.
@@ -212,22 +224,28 @@ class Relay:
                 refused.append(batch)
                 continue
             outbox.settle(batch, holder)
+            self._doubtful.discard(batch.aggregate_id)
             published += len(batch.events)
+            # The bus is there: it is they whom it does not take.
             _set_aside(refused)
-        if refused and not published:
-            # Others come first next time: if it is not the bus, these would keep them waiting.
-            for batch in refused:
+            refused.clear()
+        # Of the last ones nobody knows: the bus may have gone away. Who was among them before,
+        # while others were taken, is set aside. Others come before the rest next time.
+        again = [each for each in refused if published and each.aggregate_id in self._doubtful]
+        _set_aside(again)
+        for batch in refused:
+            if batch not in again:
                 outbox.release(batch, holder)
+        if refused and not published:
             raise errors.NotifierUnavailable
-        _set_aside(refused)
+        self._doubtful.update(each.aggregate_id for each in refused)
         return published
 
 
-def _set_aside(refused: list[OutboxBatch]) -> None:
-    """Leave them claimed for a while: it seems that it is they whom the bus does not take."""
+def _set_aside(refused: Sequence[OutboxBatch]) -> None:
+    """Leave them claimed, so that they are tried again only when that is over."""
     for batch in refused:
         _log.warning(
-            "The message bus took other events, but not those of %s; they are tried again later.",
+            "The message bus takes other events, but not those of %s; they are tried again later.",
             batch.aggregate_id,
         )
-    refused.clear()

@@ -9,11 +9,20 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from tests.contracts.persistence_base import PersistenceContractBase, changeset, new_id
+from tests.contracts.persistence_base import (
+    LONG,
+    OVER,
+    PersistenceContractBase,
+    a_session,
+    changeset,
+    new_id,
+)
 from vitrine.core.errors import QuotaExceeded
 from vitrine.core.quota import Resource
 from vitrine.ports.persistence import (
     AdjustUsage,
+    CloseSession,
+    OpenSession,
     Persistence,
     ReleaseReservations,
     Reserve,
@@ -206,6 +215,30 @@ class LedgerContract(PersistenceContractBase):
                 assert persistence.ledger.usage(project + suffix) == model.usage(project)
 
         holds()
+
+    def test_what_sessions_hold_that_are_gone_is_found(self, persistence: Persistence) -> None:
+        alive, gone, expired = a_session(), a_session(), a_session()
+        persistence.commit(
+            changeset(
+                OpenSession(alive, "me", LONG),
+                OpenSession(gone, "me", LONG),
+                OpenSession(expired, "me", OVER),
+                *(
+                    Reserve(each.id, "p", resource, 5)
+                    for each in (alive, gone, expired)
+                    for resource in (SIZE, COUNT)
+                ),
+                Reserve("never was", "q", SIZE, 1),
+            )
+        )
+        assert list(persistence.ledger.left_behind(10)) == ["never was"]
+        persistence.commit(changeset(CloseSession(gone.id)))
+        assert set(persistence.ledger.left_behind(10)) == {"never was", gone.id}
+        assert len(persistence.ledger.left_behind(1)) == 1
+        for each in ("never was", gone.id):
+            persistence.commit(changeset(ReleaseReservations(each)))
+        assert list(persistence.ledger.left_behind(10)) == []
+        assert persistence.ledger.usage("p")[SIZE] == Usage(reserved=10)
 
     def test_many_at_once_get_no_more_than_there_is(self, persistence: Persistence) -> None:
         for _ in range(self.rounds):

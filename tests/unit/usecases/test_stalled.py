@@ -64,3 +64,11 @@ def test_what_comes_after_the_lease_is_lost_holds_nothing_back(send: _Send) -> N
     assert {each: used for each, used in usage.items() if used != Usage()} == {
         Resource.COUNT_TOTAL: Usage(used=1)
     }
+
+
+def test_what_is_held_back_for_a_session_that_is_gone_is_given_back_after_a_while() -> None:
+    house = House()
+    held = Reserve("who is gone", "demo", Resource.SIZE_TOTAL, 100)
+    house.units.run(lambda unit: unit.do(held))
+    house.housekeeping.run()
+    assert house.persistence.ledger.usage("demo")[Resource.SIZE_TOTAL] == Usage()

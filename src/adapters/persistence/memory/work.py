@@ -83,3 +83,8 @@ class MemoryLedger(Ledger):
                 resource: self._tables.usage.get((project, resource)) or Usage()
                 for resource in Resource
             }
+
+    def left_behind(self, limit: int) -> Sequence[str]:
+        with self._tables.alone():
+            holders = [key for key, _ in self._tables.holdings.items()]
+            return [key for key in holders if self._tables.sessions.get(key) is None][:limit]

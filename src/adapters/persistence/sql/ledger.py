@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from vitrine.adapters.persistence.sql.database import Database, insert_if_missing, storable
-from vitrine.adapters.persistence.sql.tables import ledger, reservations
+from vitrine.adapters.persistence.sql.tables import ledger, reservations, sessions
 from vitrine.core import errors
 from vitrine.core.quota import Resource
 from vitrine.ports.persistence import AdjustUsage, Ledger, Reserve, Usage
@@ -20,6 +20,13 @@ _MOST: Final = 2**63 - 1  # what a parameter can hold
 
 _USAGE: Final = sa.select(ledger.c.resource, ledger.c.used, ledger.c.reserved).where(
     ledger.c.project == sa.bindparam("project")
+)
+_LEFT_BEHIND: Final = (
+    sa.select(reservations.c.session_id)
+    .distinct()
+    .outerjoin(sessions, sessions.c.id == reservations.c.session_id)
+    .where(sessions.c.id.is_(None))
+    .limit(sa.bindparam("limit"))
 )
 
 
@@ -40,6 +47,12 @@ class SqlLedger(Ledger):
         for row in self._database.read(work):
             usage[Resource(row["resource"])] = Usage(used=row["used"], reserved=row["reserved"])
         return usage
+
+    def left_behind(self, limit: int) -> Sequence[str]:
+        def work(connection: Connection) -> Sequence[str]:
+            return connection.scalars(_LEFT_BEHIND, {"limit": limit}).all()
+
+        return self._database.read(work)
 
 
 # --- writing, inside a transaction ---------------------------------------------------
