@@ -150,7 +150,22 @@ def test_what_is_alone_and_not_taken_is_tried_once_in_a_round(house: House, bus:
         assert len(bus.tried) == count
 
 
-def test_a_bus_that_goes_away_in_the_midst_loses_nothing(house: House, bus: Bus) -> None:
+def test_what_is_refused_last_again_and_again_is_set_aside(house: House, bus: Bus) -> None:
+    (good,) = named(house, "good")
+    house.relay.run()
+    bus.refused = set(named(house, "bad"))
+    for number in range(6):
+        rename(house, good, str(number))
+        # Whatever is over comes last.
+        assert house.relay.run() == 1
+        assert bus.told(good)[-1] == str(number)
+    (bad,) = bus.refused
+    assert bus.tried.count(bad) < 3
+
+
+def test_a_bus_that_goes_away_in_the_midst_loses_nothing_and_sets_nothing_aside(
+    house: House, bus: Bus
+) -> None:
     images = named(house, *map(str, range(10)))
 
     class GoingAway(Bus):
@@ -163,8 +178,6 @@ def test_a_bus_that_goes_away_in_the_midst_loses_nothing(house: House, bus: Bus)
     assert relay.run() == 4
     with pytest.raises(errors.NotifierUnavailable):
         relay.run()
-    house.relay.run()
-    house.clock.advance(TTL)
-    house.relay.run()
+    assert house.relay.run() == 6
     told = {event.aggregate_id for event in (*going.published, *bus.published)}
     assert told == {*images}
