@@ -235,6 +235,12 @@ def test_old_forms_of_addresses_are_written_as_they_are_today(
                 "s3_store_secret_key": "secret",
                 "s3_store_bucket": "bucket",
             },
+            volumes={
+                "cinder_store_auth_address": "http://127.0.0.1:1/v3",
+                "cinder_store_user_name": "glance",
+                "cinder_store_password": "secret",
+                "cinder_store_project_name": "service",
+            },
         )
     )
     copies = Copies(server, make_api(server), directory)
