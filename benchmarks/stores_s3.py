@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.stores import Tool, compare, options
-from tests.support.ceph import own_ceph
+from tests.support.ceph import GIB, own_ceph
 from tests.support.s3 import S3, Seen, radosgw_of
 from vitrine.adapters.stores.s3.bucket import Bucket, Service
 from vitrine.adapters.stores.s3.parts import MIB
@@ -23,14 +23,14 @@ _KEY = "bench"
 
 
 @contextlib.contextmanager
-def _bucket(endpoint: str | None, bucket: str | None) -> Iterator[Seen]:
+def _bucket(endpoint: str | None, bucket: str | None, room: int) -> Iterator[Seen]:
     if endpoint is not None and bucket is not None:
         keys = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
         yield Seen(S3(url=endpoint, access_key=keys[0], secret_key=keys[1]), bucket)
         return
     with (
         tempfile.TemporaryDirectory() as directory,
-        own_ceph(Path(directory) / "ceph") as ceph,
+        own_ceph(Path(directory) / "ceph", size=room) as ceph,
         radosgw_of(ceph).bucket() as seen,
     ):
         yield seen
@@ -55,8 +55,10 @@ def main() -> None:
     parser.add_argument("--endpoint", help="the URL of a service")
     parser.add_argument("--bucket", help="a bucket there")
     arguments = parser.parse_args()
+    # What was deleted takes room for some seconds yet, and a full Ceph falls silent.
+    room = 4 * GIB + 4 * (arguments.rounds + 1) * arguments.size * MIB
     with (
-        _bucket(arguments.endpoint, arguments.bucket) as seen,
+        _bucket(arguments.endpoint, arguments.bucket, room) as seen,
         tempfile.TemporaryDirectory() as directory,
     ):
         client = seen.service.client
